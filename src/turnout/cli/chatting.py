@@ -1,0 +1,90 @@
+"""`turnout chat`: one question, or a conversation."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+
+from msgspec import Struct
+
+from turnout.cli.gateway_client import GatewayClient, connected
+from turnout.cli.setup import CommandError, complain, print_json
+from turnout.core.events import ReasoningDelta, Started, TextDelta, Usage
+
+TURNS_MAX = 1000
+
+
+class Said(Struct, frozen=True):
+    """What came back. Times in ms."""
+
+    model: str
+    text: str
+    input_tokens: int | None
+    output_tokens: int | None
+    first_token_ms: float | None
+    total_ms: float
+
+
+def chat(prompt: str | None, model: str, system: str | None, url: str, key: str, as_json: bool) -> int:
+    try:
+        return asyncio.run(_chat(prompt, model, system, url, key, as_json))
+    except CommandError as error:
+        return complain(error)
+    except (KeyboardInterrupt, EOFError):
+        sys.stdout.write("\n")
+        return 0
+
+
+async def _chat(prompt: str | None, model: str, system: str | None, url: str, key: str, as_json: bool) -> int:
+    messages = [{"role": "system", "content": system}] if system else []
+    async with connected(url, key) as client:
+        if prompt is not None:
+            text = sys.stdin.read() if prompt == "-" else prompt
+            said = await _ask(client, model, [*messages, {"role": "user", "content": text}], not as_json)
+            if as_json:
+                print_json(said)
+            else:
+                _footer(said)
+            return 0
+        sys.stderr.write("An empty line or Ctrl-D ends the conversation.\n")
+        for _ in range(TURNS_MAX):
+            line = (await asyncio.to_thread(input, "> ")).strip()
+            if not line:
+                break
+            messages.append({"role": "user", "content": line})
+            said = await _ask(client, model, messages, True)
+            messages.append({"role": "assistant", "content": said.text})
+            _footer(said)
+        return 0
+
+
+async def _ask(client: GatewayClient, model: str, messages: list[dict[str, str]], show: bool) -> Said:
+    begun = time.perf_counter()
+    first: float | None = None
+    served, parts, usage = model, [], None
+    async for event in client.events({"model": model, "messages": messages}):
+        if isinstance(event, Started):
+            served = event.model or served
+        elif isinstance(event, TextDelta | ReasoningDelta):
+            first = first or (time.perf_counter() - begun) * 1000
+            if isinstance(event, TextDelta):
+                parts.append(event.text)
+                if show:
+                    sys.stdout.write(event.text)
+                    sys.stdout.flush()
+        elif isinstance(event, Usage):
+            usage = event
+    if show:
+        sys.stdout.write("\n")
+    total = (time.perf_counter() - begun) * 1000
+    tokens = (None, None) if usage is None else (usage.prompt, usage.output)
+    return Said(served, "".join(parts), tokens[0], tokens[1], first, total)
+
+
+def _footer(said: Said) -> None:
+    tokens = (
+        "" if said.input_tokens is None else f", {said.input_tokens} in + {said.output_tokens} out tokens"
+    )
+    first = "" if said.first_token_ms is None else f", first token {said.first_token_ms:.0f} ms"
+    sys.stderr.write(f"[{said.model}{tokens}{first}, {said.total_ms:.0f} ms]\n")

@@ -1,0 +1,83 @@
+"""A small client of a running gateway, for commands: our own transport and codec, nothing else to install."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from turnout.cli.setup import CommandError
+from turnout.core.events import Event, Failed
+from turnout.upstream.transport import Origin, Response, Timeouts, Transport, TransportError
+from turnout.wire.registry import CODECS
+
+PATIENT = Timeouts(connect_s=5, tls_s=5, first_byte_s=600, stall_s=120, total_s=3600)
+
+
+class GatewayClient:
+    """Asks one gateway, in the OpenAI dialect. Raises `CommandError`."""
+
+    def __init__(self, url: str, key: str) -> None:
+        try:
+            self._origin, base = Origin.of(url)
+        except ValueError as error:
+            raise CommandError(f"--url: {error}") from None
+        host = self._origin.host if ":" not in self._origin.host else f"[{self._origin.host}]"
+        authorization = f"authorization: Bearer {key}\r\n" if key else ""
+        if not key.isprintable():
+            raise CommandError("the key holds characters that no header can")
+        self._head = (
+            f"POST {base}/v1/chat/completions HTTP/1.1\r\nhost: {host}:{self._origin.port}\r\n"
+            f"content-type: application/json\r\n{authorization}"
+        ).encode()
+        self._url = url
+        self._transport = Transport()
+
+    async def post(self, body: dict[str, Any]) -> Response:
+        """A response with status 200."""
+        try:
+            response = await self._transport.request(
+                self._origin, self._head, msgspec.json.encode(body), PATIENT
+            )
+            if response.status != 200:
+                failure = CODECS["openai_chat"].decode_failure(
+                    response.status, response.headers, await response.read_all()
+                )
+                raise CommandError(f"the gateway answered {response.status}: {failure.message}")
+        except TransportError as error:
+            raise CommandError(
+                f"no gateway at {self._url} ({error.reason}); start one with `turnout run`, or give --url"
+            ) from None
+        return response
+
+    async def events(self, body: dict[str, Any]) -> AsyncIterator[Event]:
+        """The events of a streamed answer."""
+        response = await self.post({**body, "stream": True, "stream_options": {"include_usage": True}})
+        decoder = CODECS["openai_chat"].stream_decoder()
+        while True:
+            try:
+                data = await response.read()
+            except TransportError as error:
+                raise CommandError(f"the answer was cut: {error.reason}") from None
+            frames = decoder.feed(data) if data else decoder.eof(None)
+            for frame in frames:
+                for event in frame.events:
+                    if isinstance(event, Failed):
+                        raise CommandError(event.failure.message)
+                    yield event
+            if not data:
+                return
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+
+@asynccontextmanager
+async def connected(url: str, key: str) -> AsyncIterator[GatewayClient]:
+    client = GatewayClient(url, key)
+    try:
+        yield client
+    finally:
+        await client.close()

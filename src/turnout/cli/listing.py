@@ -1,0 +1,145 @@
+"""`turnout models` and `turnout providers`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from turnout.cli.setup import CommandError, catalog_of, complain, configuration, print_json, print_table
+from turnout.core.card import Card
+from turnout.core.money import PICO_PER_USD_PER_MTOK
+from turnout.upstream.known import load_known
+
+
+class ModelRow(Struct, frozen=True):
+    """Prices in USD per million tokens; `None` is unknown."""
+
+    name: str
+    provider: str
+    id: str
+    dialect: str
+    tier: str
+    context_window: int | None
+    input_usd_per_mtok: float | None
+    output_usd_per_mtok: float | None
+    price_source: str | None
+    capabilities: tuple[str, ...]
+    fallbacks: tuple[str, ...]
+
+
+class ProviderRow(Struct, frozen=True):
+    name: str
+    dialect: str
+    base_url: str
+    key: str
+    models: int
+    tags: tuple[str, ...]
+
+
+def models(path: Path | None, as_json: bool) -> int:
+    try:
+        catalog, _ = catalog_of(configuration(path))
+    except CommandError as error:
+        return complain(error)
+    rows = [_model_row(card) for card in catalog.cards.values()]
+    if as_json:
+        print_json(rows)
+        return 0
+    print_table(
+        f"{len(rows)} models",
+        ["model", "provider", "tier", "window", "in $/M", "out $/M", "fallbacks"],
+        [
+            [
+                row.name,
+                row.provider,
+                row.tier,
+                f"{row.context_window:,}" if row.context_window else "?",
+                _price(row.input_usd_per_mtok),
+                _price(row.output_usd_per_mtok),
+                ", ".join(row.fallbacks),
+            ]
+            for row in rows
+        ],
+        frozenset({"window", "in $/M", "out $/M"}),
+    )
+    return 0
+
+
+def _model_row(card: Card) -> ModelRow:
+    price = card.price
+    return ModelRow(
+        name=card.name,
+        provider=card.provider,
+        id=card.id,
+        dialect=card.dialect,
+        tier=card.tier,
+        context_window=card.context_window,
+        input_usd_per_mtok=price.rates.input / PICO_PER_USD_PER_MTOK if price else None,
+        output_usd_per_mtok=price.rates.output / PICO_PER_USD_PER_MTOK if price else None,
+        price_source=price.source if price else None,
+        capabilities=tuple(sorted(card.capabilities)),
+        fallbacks=card.fallbacks,
+    )
+
+
+def _price(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:g}"
+
+
+def providers(path: Path | None, known: bool, as_json: bool) -> int:
+    shipped = load_known().providers
+    if known:
+        rows = [
+            ProviderRow(
+                name,
+                provider.dialect or "",
+                provider.base_url or "",
+                provider.key_variable or "",
+                0,
+                tuple(provider.tags),
+            )
+            for name, provider in shipped.items()
+        ]
+    else:
+        try:
+            config = configuration(path)
+            catalog, _ = catalog_of(config)
+        except CommandError as error:
+            return complain(error)
+        rows = []
+        for name in dict.fromkeys([*config.providers, *(card.provider for card in catalog.cards.values())]):
+            cards = [card for card in catalog.cards.values() if card.provider == name]
+            entry = config.providers.get(name)
+            fact = shipped.get(name)
+            rows.append(
+                ProviderRow(
+                    name,
+                    (entry and entry.dialect) or (fact and fact.dialect) or "",
+                    (entry and entry.base_url) or (fact and fact.base_url) or "",
+                    "set" if entry and entry.api_key else "none",
+                    len(cards),
+                    tuple(sorted(cards[0].tags)) if cards else (),
+                )
+            )
+    if as_json:
+        print_json(rows)
+        return 0
+    heading = "key variable" if known else "key"
+    print_table(
+        f"{len(rows)} providers",
+        ["provider", "dialect", "base URL", heading, *([] if known else ["models"]), "tags"],
+        [
+            [
+                row.name,
+                row.dialect,
+                row.base_url,
+                row.key,
+                *([] if known else [str(row.models)]),
+                ", ".join(row.tags),
+            ]
+            for row in rows
+        ],
+        frozenset({"models"}),
+    )
+    return 0

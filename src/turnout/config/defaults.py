@@ -1,0 +1,229 @@
+"""Configurations to start from: what `turnout run` serves without a file, and what `turnout init` writes.
+
+Promise: both are made from the shipped data handed in, by rules and not by lists of names: fallbacks are models of other
+providers with the nearest tier, tasks go to the tier that they need. Credentials appear as `${VARIABLE}` in text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, get_args
+
+from msgspec.structs import replace
+
+from turnout.config.schema import Config, Model, Provider, Routing
+from turnout.core.card import TIERS, Capability, Task, Tier
+
+FALLBACKS = 3
+
+TIER_OF_TASK: Mapping[Task, Tier] = {
+    "code_generation": "large",
+    "summarization": "light",
+    "extraction": "light",
+    "translation": "standard",
+    "structured_data": "standard",
+    "classification": "light",
+    "question_answering": "standard",
+    "question_answering_in_context": "standard",
+    "document_analysis": "large",
+    "data_analysis": "large",
+    "mathematics": "large",
+    "reasoning": "large",
+    "rewriting": "light",
+    "creative_writing": "standard",
+    "brainstorming": "standard",
+    "conversation": "light",
+    "tool_use": "standard",
+}
+
+
+class KnownProvider(Protocol):
+    @property
+    def base_url(self) -> str | None: ...
+    @property
+    def key_variable(self) -> str | None: ...
+
+
+class KnownModel(Protocol):
+    @property
+    def provider(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def tier(self) -> Tier | None: ...
+    @property
+    def capabilities(self) -> tuple[Capability, ...]: ...
+
+
+class Known(Protocol):
+    """The shipped data, as far as it is needed here."""
+
+    @property
+    def providers(self) -> Mapping[str, KnownProvider]: ...
+    @property
+    def models(self) -> Mapping[str, KnownModel]: ...
+
+
+def demo_config(known: Known, base_urls: Mapping[str, str], env: Mapping[str, str]) -> Config:
+    """All known models of the providers in `base_urls`: the real ones where `env` has their keys, else at these URLs."""
+    models = {name: model for name, model in known.models.items() if model.provider in base_urls}
+    providers = {model.provider: known.providers[model.provider] for model in models.values()}
+    return Config(
+        providers={name: _site(name, provider, base_urls[name], env) for name, provider in providers.items()},
+        models=_models(models),
+        routing=_routing(models),
+    )
+
+
+def with_known_keys(config: Config, known: Known, env: Mapping[str, str]) -> Config:
+    """Known providers of which only the name is given get the key that their variable in `env` holds.
+
+    Not where the configuration has a base URL or headers of its own: a key goes to nobody but its provider.
+    """
+    providers = dict(config.providers)
+    for name in dict.fromkeys([*providers, *(model.provider for model in config.models.values())]):
+        own, fact = providers.get(name, Provider()), known.providers.get(name)
+        if fact is None or fact.key_variable is None or own.api_key or own.base_url or own.headers:
+            continue
+        if key := env.get(fact.key_variable):
+            providers[name] = replace(own, api_key=key)
+    return replace(config, providers=providers)
+
+
+def _site(name: str, provider: KnownProvider, simulated_url: str, env: Mapping[str, str]) -> Provider:
+    key = env.get(provider.key_variable) if provider.key_variable else None
+    if key:
+        return Provider(base_url=provider.base_url, api_key=key)
+    return Provider(base_url=simulated_url, api_key=f"sim-{name}")
+
+
+def _models(models: Mapping[str, KnownModel]) -> dict[str, Model]:
+    return {
+        name: Model(
+            provider=model.provider,
+            id=model.id if model.id != name else None,
+            tier=model.tier,
+            fallbacks=fallbacks_of(name, models),
+        )
+        for name, model in models.items()
+    }
+
+
+def fallbacks_of(name: str, models: Mapping[str, KnownModel]) -> tuple[str, ...]:
+    """Models of other providers that can do the same, nearest tier first, one a provider; embeddings have no substitute."""
+    own = models[name]
+    if _is_embedder(own):
+        return ()
+    others = [
+        other for other, model in models.items() if model.provider != own.provider and not _is_embedder(model)
+    ]
+    others.sort(key=lambda other: abs(_rank(models[other]) - _rank(own)))
+    best: dict[str, str] = {}
+    for other in others:
+        best.setdefault(models[other].provider, other)
+    return tuple(best.values())[:FALLBACKS]
+
+
+def _is_embedder(model: KnownModel) -> bool:
+    return "embeddings" in model.capabilities
+
+
+def _rank(model: KnownModel) -> int:
+    return TIERS.index(model.tier or "standard")
+
+
+def _routing(models: Mapping[str, KnownModel]) -> Routing:
+    tiers: dict[Tier, tuple[str, ...]] = {tier: _of_tier(tier, models) for tier in TIERS}
+    tiers = {tier: names for tier, names in tiers.items() if names}
+    tasks: tuple[Task, ...] = get_args(Task)
+    chosen = {task: _for_task(task, tiers, models) for task in tasks}
+    return Routing(tiers=tiers, tasks={task: name for task, name in chosen.items() if name is not None})
+
+
+def _of_tier(tier: Tier, models: Mapping[str, KnownModel]) -> tuple[str, ...]:
+    return tuple(name for name, model in models.items() if model.tier == tier and not _is_embedder(model))
+
+
+def _for_task(
+    task: Task, tiers: Mapping[Tier, tuple[str, ...]], models: Mapping[str, KnownModel]
+) -> str | None:
+    """The first model of the task's tier, or of the nearest that has any; tools where the task is to use them."""
+    rank = TIERS.index(TIER_OF_TASK[task])
+    nearest = sorted(tiers, key=lambda tier: abs(TIERS.index(tier) - rank))
+    names = [name for tier in nearest for name in tiers[tier]]
+    if task == "tool_use":
+        names = [name for name in names if "tools" in models[name].capabilities]
+    return names[0] if names else None
+
+
+_HEAD = """\
+# Turnout's configuration. `turnout check` checks it; a changed file is taken over while the gateway runs.
+# Every field, with its default: docs/configuration.md
+
+server:
+  host: 127.0.0.1  # any other address than loopback needs `keys`
+  port: 8080
+
+store: sqlite:///turnout.db  # the request log
+"""
+
+_NO_KEYS = """\
+# No provider's key was found in the environment, so nothing is active below. To try Turnout without any key,
+# `turnout run` serves simulated providers. To use a real one: set its variable, take the `#` away from its
+# lines in `providers` and from its models. A server of your own needs no key:
+#
+#   providers:
+#     house: {dialect: openai_chat, base_url: "http://127.0.0.1:11434/v1"}
+#   models:
+#     llama-house: {provider: house, id: "llama3.2", tier: light, price: {input: 0, output: 0}}
+"""
+
+_KEYS = """\
+# Keys that clients of the gateway must show; without any, everybody who can reach it may use it.
+# keys:
+#   - {name: app, key: "${TURNOUT_KEY_APP}", team: search}
+"""
+
+
+def init_text(known: Known, found: Sequence[str]) -> str:
+    """YAML that loads where the variables of the `found` providers are set; all other providers are comments."""
+    active = {name: model for name, model in known.models.items() if model.provider in found}
+    parts = [_HEAD]
+    if not found:
+        parts.append(_NO_KEYS)
+    parts.append(
+        "providers:\n" + "".join(_provider_line(name, known, name in found) for name in known.providers)
+    )
+    parts.append("models:\n" + "".join(_model_line(name, known.models, active) for name in known.models))
+    if active:
+        parts.append(_routing_text(active))
+    parts.append(_KEYS)
+    return "\n".join(parts)
+
+
+def _provider_line(name: str, known: Known, active: bool) -> str:
+    variable = known.providers[name].key_variable
+    value = f'{{api_key: "${{{variable}}}"}}' if variable else f"{{}}  # {known.providers[name].base_url}"
+    return f"  {'' if active else '# '}{name}: {value}\n"
+
+
+def _model_line(name: str, models: Mapping[str, KnownModel], active: Mapping[str, KnownModel]) -> str:
+    model = models[name]
+    fields = [f"provider: {model.provider}"]
+    if model.id != name:
+        fields.append(f"id: {model.id}")
+    if model.tier is not None:
+        fields.append(f"tier: {model.tier}")
+    fallbacks = fallbacks_of(name, {**active, name: model})
+    if fallbacks:
+        fields.append(f"fallbacks: [{', '.join(fallbacks)}]")
+    return f"  {'' if name in active else '# '}{name}: {{{', '.join(fields)}}}\n"
+
+
+def _routing_text(models: Mapping[str, KnownModel]) -> str:
+    routing = _routing(models)
+    lines = ["routing:", "  tiers:  # best first"]
+    lines += [f"    {tier}: [{', '.join(names)}]" for tier, names in routing.tiers.items()]
+    lines.append("  tasks:")
+    lines += [f"    {task}: {name}" for task, name in routing.tasks.items()]
+    return "".join(f"{line}\n" for line in lines)

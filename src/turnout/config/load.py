@@ -1,0 +1,90 @@
+"""Loading a configuration: text in, a `Config` out, or everything that is wrong with it at once.
+
+Promise: a configuration is taken as a whole or refused as a whole, and a refusal names file, line, column and key of every
+problem, with the values that are allowed. Environment variables come in as an argument; the only thing touched here is the one
+file. An empty file is a configuration: all defaults.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from pathlib import Path as FilePath
+
+import msgspec
+from msgspec import inspect
+
+from turnout.config.document import TEXT_BYTES_MAX, Document, Malformed, Place, Scalar, read
+from turnout.config.problems import ConfigError, Finding, Problem, error_of
+from turnout.config.reader import BAD, Enough, Path, Reader
+from turnout.config.references import check
+from turnout.config.schema import Config
+
+_LEADING_KEY = re.compile(r"\s*(?:- +)?([A-Za-z0-9_.-]{1,64})\s*:(?:\s|$)")
+
+
+def load_file(path: str | FilePath, env: Mapping[str, str], known: Sequence[str]) -> Config:
+    """`known`: names of providers that need no declaration. Raises `ConfigError`, and `OSError` for an unreadable file."""
+    with FilePath(path).open("rb") as file:
+        data = file.read(TEXT_BYTES_MAX + 1)
+    document = Document(str(path), ())
+    if len(data) > TEXT_BYTES_MAX:
+        raise _refused(document, Place(0, 0), f"larger than {TEXT_BYTES_MAX // 1024 // 1024} MiB")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _refused(document, Place(data.count(b"\n", 0, error.start), 0), "not UTF-8 text") from None
+    return load_text(text, str(path), env, known)
+
+
+def load_text(text: str, file_name: str, env: Mapping[str, str], known: Sequence[str]) -> Config:
+    """Raises `ConfigError`."""
+    document = Document(file_name, tuple(text.splitlines()))
+    reader = Reader(env)
+    config = None
+    try:
+        document = read(text, document)
+        config = _read(document, reader, known)
+    except Malformed as error:
+        raise _refused(document, error.place, error.message) from None
+    except Enough:
+        pass  # what was found is refused below
+    if config is None or reader.findings:
+        raise error_of(reader.findings, document, reader.public)
+    return config
+
+
+def _read(document: Document, reader: Reader, known: Sequence[str]) -> Config | None:
+    """Findings are left in the reader."""
+    values = {} if document.root is None else reader.read(document.root, _root_type())
+    try:
+        config = msgspec.convert({} if values is BAD else values, Config)
+    except msgspec.ValidationError as error:
+        reader.say(Place(0, 0), (), str(error))
+        return None
+
+    def say(path: Path, message: str, allowed: Collection[str]) -> None:
+        reader.say(reader.nearest(path), path, message, allowed)
+
+    check(config, known, reader.places.keys(), say)
+    return config
+
+
+@cache
+def _root_type() -> inspect.Type:
+    return inspect.type_info(Config)
+
+
+def _refused(document: Document, place: Place, message: str) -> ConfigError:
+    """For a text that has no tree: of its lines, no more than a leading key may be shown."""
+    line = document.lines[place.line] if place.line < len(document.lines) else ""
+    match = _LEADING_KEY.match(line)
+    if match is None:
+        return error_of([Finding(place, "", message)], document, ())
+    key = Scalar(Place(place.line, match.start(1)), match.end(1), match[1], True)
+    shown = Document(document.file, document.lines, scalars=(key,))
+    return error_of([Finding(place, "", message)], shown, {key.place})
+
+
+__all__ = ["ConfigError", "Problem", "load_file", "load_text"]

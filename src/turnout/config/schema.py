@@ -1,0 +1,222 @@
+"""The configuration's types: what a user may write, with units and defaults. The reference is generated from them.
+
+Promise: a name here is public surface. Every field has a default or is plainly required; a field that is not known is
+refused, with the names that are allowed. Nothing here reads files or the environment: that is `load`. What a
+configuration *means* (which models exist, at which price) is worked out once by `upstream.catalog`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from turnout.core.card import Capability, Task, Tier
+from turnout.core.model import DialectName
+
+Milliseconds = Annotated[int, Meta(ge=1, le=86_400_000)]
+Bytes = Annotated[int, Meta(ge=1024)]
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:@/+-]+$")]
+Word = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+UsdPerMTok = Annotated[float, Meta(ge=0, le=1_000_000)]
+
+
+class Strict(Struct, frozen=True, forbid_unknown_fields=True):
+    """A section in which an unknown name is an error."""
+
+
+class Server(Strict, frozen=True):
+    """Where the gateway listens, and what it takes in."""
+
+    host: Annotated[str, Meta(description="Address to listen on. Any other than loopback needs `keys`.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[Port, Meta(description="Port to listen on; 0 lets the system choose.")] = 8080
+    annotate_body: Annotated[
+        bool,
+        Meta(description="Add a `turnout` object to JSON bodies and to a stream's first and last chunk."),
+    ] = True
+    body_bytes_max: Annotated[Bytes, Meta(description="Largest request body, bytes.")] = 32 * 1024 * 1024
+    head_bytes_max: Annotated[Bytes, Meta(description="Largest request head (all headers), bytes.")] = (
+        64 * 1024
+    )
+    depth_max: Annotated[int, Meta(ge=8, le=512, description="Deepest nesting of a JSON body.")] = 128
+    head_ms: Annotated[Milliseconds, Meta(description="Time for a client to send its headers.")] = 10_000
+    body_ms: Annotated[Milliseconds, Meta(description="Time for a client to send its body.")] = 60_000
+    drain_ms: Annotated[Milliseconds, Meta(description="Time for requests in flight to end at shutdown.")] = (
+        30_000
+    )
+    calls_max: Annotated[int, Meta(ge=1, description="Calls in flight in one worker; above it, 503.")] = (
+        20_000
+    )
+
+
+class Deadlines(Strict, frozen=True):
+    """Milliseconds. Absent: the next wider scope's value (model, provider, `resilience`, built in)."""
+
+    connect_ms: Annotated[Milliseconds | None, Meta(description="TCP connection.")] = None
+    tls_ms: Annotated[Milliseconds | None, Meta(description="TLS handshake.")] = None
+    first_token_ms: Annotated[Milliseconds | None, Meta(description="Request sent to first content.")] = None
+    stall_ms: Annotated[
+        Milliseconds | None, Meta(description="Between two pieces of content; pings do not count.")
+    ] = None
+    total_ms: Annotated[Milliseconds | None, Meta(description="The whole attempt.")] = None
+
+
+class Provider(Strict, frozen=True):
+    """A known provider needs nothing but its name; every field overrides what is shipped."""
+
+    dialect: Annotated[DialectName | None, Meta(description="Wire format that it speaks.")] = None
+    base_url: Annotated[str | None, Meta(description="What the provider's own SDK takes as base URL.")] = None
+    api_key: Annotated[str | None, Meta(description="Credential, usually `${VARIABLE}`.")] = None
+    tags: Annotated[
+        tuple[Word, ...] | None, Meta(description="Facts for policies, such as `eu` or `soc2`.")
+    ] = None
+    quirks: Annotated[
+        tuple[Word, ...] | None, Meta(description="Deviations from the dialect that its codec knows.")
+    ] = None
+    signer: Annotated[
+        Word | None, Meta(description="How requests are authenticated; by default as the dialect does.")
+    ] = None
+    headers: Annotated[dict[str, str], Meta(description="Further request headers.")] = {}
+    deadlines: Annotated[Deadlines, Meta(description="Deadlines for this provider.")] = Deadlines()
+    prices_from: Annotated[
+        Word | None, Meta(description="Provider id in the price data, where it differs.")
+    ] = None
+
+
+class Price(Strict, frozen=True):
+    """USD per million tokens."""
+
+    input: Annotated[UsdPerMTok, Meta(description="Prompt tokens.")]
+    output: Annotated[UsdPerMTok, Meta(description="Generated tokens, reasoning included.")]
+    cached_input: Annotated[
+        UsdPerMTok | None, Meta(description="Read from a prompt cache; absent: as `input`.")
+    ] = None
+    cache_write: Annotated[
+        UsdPerMTok | None, Meta(description="Written to a prompt cache; absent: as `input`.")
+    ] = None
+    cache_write_1h: Annotated[
+        UsdPerMTok | None, Meta(description="Written to keep for an hour; absent: as `cache_write`.")
+    ] = None
+    input_audio: Annotated[
+        UsdPerMTok | None, Meta(description="Audio in the prompt; absent: as `input`.")
+    ] = None
+    output_audio: Annotated[UsdPerMTok | None, Meta(description="Generated audio; absent: as `output`.")] = (
+        None
+    )
+
+
+class Model(Strict, frozen=True):
+    """What is absent comes from the shipped data about known models, then from the price data."""
+
+    provider: Annotated[Word, Meta(description="Name of a provider.")]
+    id: Annotated[str | None, Meta(description="The provider's name for the model, if not the same.")] = None
+    tier: Annotated[Tier | None, Meta(description="What it is good for; absent: by its price.")] = None
+    fallbacks: Annotated[tuple[Name, ...], Meta(description="Models to try next, in order.")] = ()
+    price: Annotated[Price | None, Meta(description="Overrides the price data.")] = None
+    context_window: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="Most tokens of prompt and answer together.")
+    ] = None
+    max_output: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="Most tokens that it can generate.")
+    ] = None
+    capabilities: Annotated[
+        tuple[Capability, ...] | None, Meta(description="What it can do; replaces what is shipped.")
+    ] = None
+    tags: Annotated[tuple[Word, ...], Meta(description="Added to the provider's tags.")] = ()
+    quirks: Annotated[tuple[Word, ...], Meta(description="Added to the provider's quirks.")] = ()
+    deadlines: Annotated[Deadlines, Meta(description="Deadlines for this model.")] = Deadlines()
+    aliases: Annotated[tuple[Name, ...], Meta(description="Other names that callers may use.")] = ()
+
+
+class Routing(Strict, frozen=True):
+    """Which model answers when the caller leaves the choice to the gateway."""
+
+    tiers: Annotated[dict[Tier, tuple[Name, ...]], Meta(description="Models of each tier, best first.")] = {}
+    tasks: Annotated[dict[Task, Name], Meta(description="The model for each task.")] = {}
+    long_context_tokens: Annotated[
+        int, Meta(ge=1, description="Above this many prompt tokens, the large tier.")
+    ] = 50_000
+
+
+class Policy(Strict, frozen=True):
+    """Which models may be used under a named compliance policy."""
+
+    require_tags: Annotated[tuple[Word, ...], Meta(description="Every one of these tags.")] = ()
+    forbid_tags: Annotated[tuple[Word, ...], Meta(description="None of these tags.")] = ()
+    allow_models: Annotated[tuple[Name, ...], Meta(description="If given, only these models.")] = ()
+    deny_models: Annotated[tuple[Name, ...], Meta(description="Never these models.")] = ()
+
+
+class Resilience(Strict, frozen=True):
+    """How hard the gateway tries when a provider fails."""
+
+    deadlines: Annotated[Deadlines, Meta(description="Deadlines for all attempts.")] = Deadlines()
+    attempts_max: Annotated[
+        int, Meta(ge=1, le=16, description="Attempts for one call, over all candidates.")
+    ] = 6
+    retries_same: Annotated[
+        int, Meta(ge=0, le=4, description="Further tries of one candidate, where the failure allows.")
+    ] = 1
+    backoff_ms: Annotated[
+        int, Meta(ge=0, le=60_000, description="First pause before the same candidate is tried again.")
+    ] = 100
+
+
+class Key(Strict, frozen=True):
+    """A static key of the data plane."""
+
+    name: Annotated[Word, Meta(description="How logs and reports name it.")]
+    key: Annotated[str, Meta(min_length=8, max_length=512, description="The secret, usually `${VARIABLE}`.")]
+    user: Annotated[str | None, Meta(description="Whose key it is, for reports.")] = None
+    team: Annotated[str | None, Meta(description="Which team's, for reports.")] = None
+    cost_center: Annotated[str | None, Meta(description="Who pays, unless a request says otherwise.")] = None
+    models: Annotated[tuple[Name, ...] | None, Meta(description="If given, only these models.")] = None
+    denied_models: Annotated[tuple[Name, ...], Meta(description="Never these models.")] = ()
+    policies: Annotated[
+        tuple[Word, ...], Meta(description="Policies that every call with this key is under.")
+    ] = ()
+
+
+class Log(Strict, frozen=True):
+    """The request log."""
+
+    queue_rows_max: Annotated[int, Meta(ge=1000, description="Rows that may wait for the store.")] = 100_000
+    keep_days: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="Delete rows older than this; absent keeps all.")
+    ] = None
+
+
+class Config(Strict, frozen=True):
+    """The whole file. Every section may be left out."""
+
+    server: Annotated[Server, Meta(description="Where the gateway listens.")] = Server()
+    store: Annotated[
+        str, Meta(description="The request log: `sqlite:///relative.db` or `sqlite:////absolute.db`.")
+    ] = "sqlite:///turnout.db"
+    providers: Annotated[dict[Word, Provider], Meta(description="Providers, by name.")] = {}
+    models: Annotated[dict[Name, Model], Meta(description="Models, by the name that callers type.")] = {}
+    routing: Annotated[Routing, Meta(description="The choice of models.")] = Routing()
+    policies: Annotated[dict[Word, Policy], Meta(description="Compliance policies, by name.")] = {}
+    resilience: Annotated[Resilience, Meta(description="Deadlines and retries.")] = Resilience()
+    keys: Annotated[
+        tuple[Key, ...], Meta(description="Keys that clients must show; without any, none is asked for.")
+    ] = ()
+    log: Annotated[Log, Meta(description="The request log's bounds.")] = Log()
+
+
+__all__ = [
+    "Config",
+    "Deadlines",
+    "Key",
+    "Log",
+    "Model",
+    "Policy",
+    "Price",
+    "Provider",
+    "Resilience",
+    "Routing",
+    "Server",
+]

@@ -1,0 +1,269 @@
+"""One request on its way through the program, and the shapes of the parts it passes.
+
+A `Service` is one async function from `Call` to `Reply`; a `Layer` wraps a service; `compose` folds layers into one.
+Everything that a call learns on its way (who asked, the plan, the attempts, the notices) is written on the
+call by exactly one owner, named beside each field; nothing is handed on in dictionaries.
+
+A `Reply` is returned at its *commit point*: after the first event that carries content. Before that, a
+failure is raised as `CallFailed` and failover can act on it unseen; after it, a failure comes in-band as `Failed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Literal, Protocol
+
+from msgspec import Raw, Struct
+
+from turnout.core.card import Card, Task, Tier
+from turnout.core.errors import Failure, Kind
+from turnout.core.events import Frame, Usage
+from turnout.core.model import DialectName, Request
+
+Op = Literal["chat", "embeddings", "count_tokens"]
+Priority = Literal["high", "normal", "low"]
+CacheMode = Literal["on", "off", "refresh"]
+CacheStatus = Literal["miss", "exact", "semantic", "off"]
+
+
+class Envelope(Struct, frozen=True):
+    """A request body, opened just far enough to route it: nothing but the outermost keys is parsed.
+
+    `fields` maps each top-level key to its exact JSON text; a body is rebuilt from them without touching the
+    values that are not ours. `model` and `stream` are the two that every route needs.
+    """
+
+    model: str
+    stream: bool
+    include_usage: bool
+    fields: Mapping[str, Raw]
+    body: bytes
+
+
+class Controls(Struct, frozen=True):
+    """What the caller asks of Turnout, from `x-turnout-*` headers or the `turnout` object of the body."""
+
+    priority: Priority = "normal"
+    budget_nano: int | None = None
+    task: Task | None = None
+    prefer: tuple[str, ...] = ()
+    compliance: tuple[str, ...] = ()
+    cost_center: str | None = None
+    deadline_ms: int | None = None
+    cache: CacheMode = "on"
+    can_wait_s: int | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+class Principal(Struct, frozen=True):
+    """Who is calling. `models` is the allow list (`None`: all), `denied` always wins over it."""
+
+    key: str = "anonymous"
+    user: str | None = None
+    team: str | None = None
+    cost_center: str | None = None
+    models: frozenset[str] | None = None
+    denied: frozenset[str] = frozenset()
+    policies: tuple[str, ...] = ()
+
+
+ANONYMOUS = Principal()
+
+
+class Notice(Struct, frozen=True):
+    """A degradation that the caller must know of: a stable code and a sentence for people."""
+
+    code: str
+    message: str
+
+
+class Attempt(Struct, frozen=True, gc=False):
+    """One try at one candidate. Offsets are milliseconds from the call's arrival; `failure` is `None` on success."""
+
+    model: str
+    started_ms: float
+    ended_ms: float
+    failure: Kind | None = None
+    status: int | None = None
+
+
+class TierGuess(Struct, frozen=True):
+    name: Tier
+    probability: float = 1.0
+    abstained: bool = False
+
+
+class TaskGuess(Struct, frozen=True):
+    name: Task
+    probability: float = 1.0
+    abstained: bool = False
+    source: Literal["caller", "model_name", "classifier", "request"] = "classifier"
+
+
+class TokenGuess(Struct, frozen=True):
+    input: int
+    output_expected: int
+
+
+class Verdict(Struct, frozen=True, omit_defaults=True):
+    """What the router thought of one candidate: the filter that removed it, or its score and the score's terms."""
+
+    model: str
+    kept: bool
+    filter: str | None = None
+    reason: str | None = None
+    score: float | None = None
+    terms: Mapping[str, float] | None = None
+
+
+class Plan(Struct, frozen=True):
+    """The router's decision: whom to ask, in order, and why.
+
+    `candidates` is never empty and every one passed every filter. `tier` and `task` are `None` where the caller
+    named a model and nothing had to be guessed.
+    """
+
+    candidates: tuple[Card, ...]
+    tier: TierGuess | None = None
+    task: TaskGuess | None = None
+    tokens: TokenGuess | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    hedge_after_ms: int | None = None
+    estimated_cost_nano: int | None = None
+
+
+class Outcome(Struct, frozen=True):
+    """How a call ended, known when its last event was seen. Costs in nano-dollars, times in ms."""
+
+    usage: Usage | None
+    cost_nano: int | None
+    price_source: str
+    stop: str | None
+    failure: Failure | None
+    first_token_ms: float | None
+    total_ms: float
+
+
+_ID_PREFIX = "req_"
+
+
+def request_id_text(number: int) -> str:
+    """63-bit id → `req_` and 16 hexadecimal digits; text order is time order."""
+    return f"{_ID_PREFIX}{number:016x}"
+
+
+def request_id_number(text: str) -> int:
+    """The inverse of `request_id_text`. Raises `ValueError` for anything else."""
+    digits = text.removeprefix(_ID_PREFIX)
+    if len(digits) != 16:
+        raise ValueError(f"not a request id: {text[:40]!r}")
+    return int(digits, 16)
+
+
+class Call:
+    """A request in flight. Mutable on purpose: it is the record of one request, owned by one task."""
+
+    __slots__ = (
+        "arrived_ns",
+        "arrived_unix_s",
+        "attempts",
+        "cache",
+        "client",
+        "controls",
+        "decode",
+        "dialect",
+        "dropped",
+        "envelope",
+        "forward",
+        "id",
+        "notices",
+        "number",
+        "op",
+        "outcome",
+        "plan",
+        "principal",
+        "request_",
+        "upstream_ns",
+    )
+
+    def __init__(
+        self,
+        *,
+        number: int,
+        op: Op,
+        dialect: DialectName,
+        envelope: Envelope,
+        controls: Controls,
+        principal: Principal,
+        decode: Callable[[bytes], Request],
+        arrived_ns: int,
+        arrived_unix_s: float,
+        forward: bytes = b"",
+        client: str = "",
+    ) -> None:
+        # set by the edge, then constant
+        self.number = number  # 63 bits, growing with time; `id` is its public spelling
+        self.id = request_id_text(number)
+        self.op = op
+        self.dialect = dialect
+        self.envelope = envelope
+        self.controls = controls
+        self.principal = principal
+        self.decode = decode
+        self.arrived_ns = arrived_ns
+        self.arrived_unix_s = arrived_unix_s
+        self.forward = forward  # encoded header lines of the client that its own dialect's provider must see
+        self.client = client
+        self.request_: Request | None = None
+        # set by the route layer
+        self.plan: Plan | None = None
+        # appended by failover and upstream
+        self.attempts: list[Attempt] = []
+        self.notices: list[Notice] = []
+        self.dropped: tuple[str, ...] = ()
+        self.upstream_ns = 0  # time spent waiting for providers, to tell overhead apart
+        # set by the cache layer and the tap
+        self.cache: CacheStatus = "off"
+        self.outcome: Outcome | None = None
+
+    @property
+    def request(self) -> Request:
+        """The canonical request, decoded on first use: traffic that is merely relayed never pays for it.
+
+        Raises `CallFailed(BAD_REQUEST)` when the body is not a valid request of its dialect.
+        """
+        if self.request_ is None:
+            self.request_ = self.decode(self.envelope.body)
+        return self.request_
+
+
+class Reply(Protocol):
+    """A provider's reply past its commit point.
+
+    `dialect` and `streamed` say what the frames' `raw` is: SSE of that dialect, or one whole JSON body.
+    """
+
+    card: Card
+    dialect: DialectName
+    streamed: bool
+
+    async def read(self) -> Sequence[Frame]:
+        """The next frames as they arrive; empty only after the terminal event was delivered. Never raises for provider trouble."""
+        ...
+
+    def abort(self) -> None:
+        """Stop reading and close the upstream at once. Idempotent; harmless after the end."""
+        ...
+
+
+Service = Callable[[Call], Awaitable[Reply]]
+Layer = Callable[[Service], Service]
+Connect = Callable[[Call, Card], Awaitable[Reply]]
+
+
+def compose(layers: Sequence[Layer], service: Service) -> Service:
+    """Fold layers around a service; the first layer is the outermost."""
+    for layer in reversed(layers):
+        service = layer(service)
+    return service

@@ -1,0 +1,80 @@
+"""A model as policies see it: facts, no behaviour.
+
+A card joins what the configuration says, what the shipped data knows and what the price data says, resolved once when a
+configuration is loaded. Routing, failover and the ledger look at cards only; where a provider lives
+and how to sign for it stays in `upstream`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from turnout.core.model import DialectName
+from turnout.core.money import Price
+
+Tier = Literal["light", "standard", "large"]
+TIERS: tuple[Tier, ...] = ("light", "standard", "large")
+
+Capability = Literal[
+    "tools", "vision", "json_mode", "json_schema", "reasoning", "audio", "documents", "embeddings"
+]
+
+Task = Literal[
+    "code_generation",
+    "summarization",
+    "extraction",
+    "translation",
+    "structured_data",
+    "classification",
+    "question_answering",
+    "question_answering_in_context",
+    "document_analysis",
+    "data_analysis",
+    "mathematics",
+    "reasoning",
+    "rewriting",
+    "creative_writing",
+    "brainstorming",
+    "conversation",
+    "tool_use",
+]
+
+
+class Deadlines(Struct, frozen=True):
+    """Milliseconds. `first_token_ms` and `stall_ms` run on content, so pings do not extend them."""
+
+    connect_ms: int = 5_000
+    tls_ms: int = 5_000
+    first_token_ms: int = 60_000
+    stall_ms: int = 30_000
+    total_ms: int = 600_000
+
+
+class Card(Struct, frozen=True):
+    """One model at one provider.
+
+    `name` is what callers type, `id` what the provider calls it. `context_window` and `max_output` are
+    tokens; `None` means unknown, which excludes nothing. `price` is `None` when no price is known: the model
+    can be used, its cost is then recorded as unknown. `quirks` are words that the provider's codec understands.
+    """
+
+    name: str
+    provider: str
+    id: str
+    dialect: DialectName
+    tier: Tier
+    tags: frozenset[str] = frozenset()
+    capabilities: frozenset[Capability] = frozenset()
+    context_window: int | None = None
+    max_output: int | None = None
+    price: Price | None = None
+    fallbacks: tuple[str, ...] = ()
+    quirks: frozenset[str] = frozenset()
+    deadlines: Deadlines = Deadlines()
+
+    @property
+    def label(self) -> str:
+        """`provider/id`: how replies and logs name the model that answered."""
+        return f"{self.provider}/{self.id}"

@@ -1,0 +1,63 @@
+"""One row a request: the single schema of the request log, whatever the provider and the dialect.
+
+Everything that reports on traffic (log pages, metrics, spend, alerts) is derived from these rows, so nothing
+is counted twice or in two ways. Prompts and replies are never in a row.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from turnout.core.call import Attempt, request_id_text
+
+
+class LogRow(Struct, frozen=True, gc=False, array_like=True):
+    """Times: `time_ms` Unix milliseconds at arrival; durations in milliseconds. Money in nano-dollars.
+
+    `cost_nano` is `None` when no price is known (`price_source` then says `unknown`); it is 0 only when nothing was
+    charged. Token columns are `None` when nobody counted; `usage_estimated` marks counts that Turnout made itself.
+    `id` is a 63-bit integer that grows with time; `request_id` is its public spelling.
+    """
+
+    id: int
+    time_ms: int
+    worker: int
+    key: str
+    user: str | None
+    team: str | None
+    cost_center: str | None
+    dialect: str
+    op: str
+    stream: int
+    priority: str
+    requested_model: str
+    served_model: str | None
+    provider: str | None
+    tier: str | None
+    task: str | None
+    input_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_5m_tokens: int | None
+    cache_write_1h_tokens: int | None
+    output_tokens: int | None
+    reasoning_tokens: int | None
+    input_audio_tokens: int | None
+    output_audio_tokens: int | None
+    usage_estimated: int
+    first_token_ms: float | None
+    total_ms: float
+    overhead_ms: float
+    cost_nano: int | None
+    price_source: str
+    attempts: tuple[Attempt, ...]
+    finish_reason: str | None
+    cache_status: str
+    status: int
+    error: str | None
+    error_message: str | None
+    notices: tuple[str, ...]
+    tags: tuple[tuple[str, str], ...]
+
+    @property
+    def request_id(self) -> str:
+        return request_id_text(self.id)

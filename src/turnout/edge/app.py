@@ -1,0 +1,226 @@
+"""The composition root: the one file that knows which concrete parts are plugged together.
+
+    edge -> tap -> route -> failover -> upstream
+
+Promise: a `Gateway` is a configuration turned into a running application. A new configuration is built aside and swapped in
+as a whole, or refused as a whole: a call keeps the engine it began with, connections to providers are shared by all. What
+cannot change while running (address, store) is said so. Nothing here runs on the hot path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from turnout.config import schema
+from turnout.core.call import Principal, compose
+from turnout.core.record import LogRow
+from turnout.edge.http import HttpLimits
+from turnout.edge.ids import id_maker
+from turnout.edge.ingress import Engine, Ingress, labels_of
+from turnout.layers.admit import Gate, Keyring
+from turnout.layers.failover import RetryPolicy, failover
+from turnout.layers.route import route
+from turnout.layers.tap import Tap
+from turnout.routing.plan import Planner
+from turnout.routing.table import PolicyRule, RoutingTable, build_table
+from turnout.store.ports import LogStore
+from turnout.store.sqlite import SqliteStore
+from turnout.telemetry.metrics import Metrics
+from turnout.telemetry.request_log import RequestLog
+from turnout.upstream.catalog import Catalog, CatalogError, build
+from turnout.upstream.client import Upstream
+from turnout.upstream.known import Known, load_known
+from turnout.upstream.prices import PriceBook
+from turnout.upstream.transport import Transport
+from turnout.wire.registry import CODECS
+
+FLUSH_S = 0.1
+PURGE_EVERY_S = 3600.0
+PURGE_ROWS = 10_000
+_DAY_MS = 86_400_000
+
+
+def routing_table(config: schema.Config, catalog: Catalog) -> RoutingTable:
+    """What the configuration means for routing. Raises `CatalogError` on a name that no model has."""
+    cards, names = catalog.cards, catalog.names
+    try:
+        return build_table(
+            list(cards.values()),
+            aliases=names,
+            tiers=config.routing.tiers,
+            tasks=config.routing.tasks,
+            policies={
+                name: PolicyRule(
+                    require_tags=frozenset(policy.require_tags),
+                    forbid_tags=frozenset(policy.forbid_tags),
+                    allow_models=frozenset(policy.allow_models) or None,
+                    deny_models=frozenset(policy.deny_models),
+                )
+                for name, policy in config.policies.items()
+            },
+            long_context_tokens=config.routing.long_context_tokens,
+        )
+    except ValueError as error:
+        raise CatalogError(str(error)) from None
+
+
+def keyring(config: schema.Config) -> Keyring:
+    return Keyring(
+        (
+            key.key,
+            Principal(
+                key=key.name,
+                user=key.user,
+                team=key.team,
+                cost_center=key.cost_center,
+                models=None if key.models is None else frozenset(key.models),
+                denied=frozenset(key.denied_models),
+                policies=key.policies,
+            ),
+        )
+        for key in config.keys
+    )
+
+
+def open_store(url: str) -> LogStore:
+    """Raises `StoreError`."""
+    return SqliteStore(url)
+
+
+class Gateway:
+    """A configuration, running. `app` is the ASGI application. Make it inside a running event loop."""
+
+    def __init__(
+        self,
+        config: schema.Config,
+        *,
+        worker: int = 0,
+        store: LogStore | None = None,
+        known: Known | None = None,
+        prices: PriceBook | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """Raises `CatalogError` or `StoreError`."""
+        self._loop = asyncio.get_running_loop()
+        self._known = known or load_known()
+        self._prices = prices or PriceBook()
+        self._transport = Transport.from_environment(os.environ if environ is None else environ)
+        self.config = config
+        self.metrics = Metrics()
+        self.gate = Gate(config.server.calls_max)
+        engine_parts = self._parts(config)  # a bad configuration fails before the store is opened
+        self.store = store or open_store(config.store)
+        self.log = RequestLog(self.store, self._observe, queue_rows_max=config.log.queue_rows_max)
+        self._tap = Tap(self.log.put, worker, time.perf_counter_ns)
+        node = (worker << 8) | random.SystemRandom().randrange(256)
+        self.app = Ingress(
+            self._engine(config, *engine_parts),
+            CODECS,
+            self._tap,
+            self.gate,
+            id_maker(node, time.time),
+            self._metrics_text,
+        )
+        self._gauges()
+        self._timer = self._loop.call_later(FLUSH_S, self._tick)
+        self._purged_at = 0.0
+        self._until = engine_parts[0].prices_until
+
+    # -- configuration
+    def _parts(self, config: schema.Config) -> tuple[Catalog, Planner]:
+        catalog = build(config, self._known, self._prices, CODECS, datetime.now(UTC))
+        return catalog, Planner(routing_table(config, catalog))
+
+    def _engine(self, config: schema.Config, catalog: Catalog, planner: Planner) -> Engine:
+        resilience = config.resilience
+        upstream = Upstream(self._transport, catalog.routes, self._loop.time)
+        policy = RetryPolicy(
+            attempts_max=resilience.attempts_max,
+            rounds=resilience.retries_same,
+            backoff_s=resilience.backoff_ms / 1000,
+        )
+        service = compose(
+            [self._tap.layer, route(planner)],
+            failover(upstream.connect, policy, time.perf_counter_ns, random.random),
+        )
+        return Engine(
+            catalog=catalog,
+            planner=planner,
+            keyring=keyring(config),
+            service=service,
+            labels=labels_of(catalog.cards),
+            annotate=config.server.annotate_body,
+            body_bytes_max=config.server.body_bytes_max,
+            depth_max=config.server.depth_max,
+        )
+
+    def reload(self, config: schema.Config) -> list[str]:
+        """Serve new calls by another configuration. Returns what needs a restart to take effect.
+
+        Raises `CatalogError`, and then nothing has changed.
+        """
+        catalog, planner = self._parts(config)
+        self.app.engine = self._engine(config, catalog, planner)
+        self.gate.calls_max = config.server.calls_max
+        self._until = catalog.prices_until
+        old, self.config = self.config, config
+        fixed = ("host", "port", "head_bytes_max", "head_ms", "body_ms")
+        stale = [
+            f"server.{name}" for name in fixed if getattr(old.server, name) != getattr(config.server, name)
+        ]
+        return stale + (["store"] if old.store != config.store else [])
+
+    # -- housekeeping
+    def _observe(self, rows: Sequence[LogRow]) -> None:
+        self.metrics.observe(rows)
+
+    def _tick(self) -> None:
+        self.log.flush()
+        now = self._loop.time()
+        if self._until is not None and datetime.now(UTC) >= self._until:
+            self._until = None
+            self.reload(self.config)
+        if self.config.log.keep_days is not None and now - self._purged_at > PURGE_EVERY_S:
+            self._purged_at = now
+            before = int(time.time() * 1000) - self.config.log.keep_days * _DAY_MS
+            self._loop.run_in_executor(None, self._purge, before)
+        self._timer = self._loop.call_later(FLUSH_S, self._tick)
+
+    def _purge(self, before_ms: int) -> None:
+        while self.store.purge(before_ms, PURGE_ROWS) == PURGE_ROWS:
+            time.sleep(0.05)  # let the writer have its turn
+
+    def _metrics_text(self) -> bytes:
+        self.log.flush()
+        return self.metrics.text()
+
+    def _gauges(self) -> None:
+        gauge = self.metrics.gauge
+        gauge("turnout_in_flight", "Calls being served.", lambda: float(self.gate.in_flight))
+        gauge("turnout_log_rows_written", "Log rows stored.", lambda: float(self.log.rows_written))
+        gauge("turnout_log_rows_lost", "Log rows lost.", lambda: float(self.log.rows_lost))
+
+    async def close(self) -> bool:
+        """Write what is left and let go of everything. False when log rows were lost."""
+        self._timer.cancel()
+        await self._transport.close()
+        kept = await asyncio.to_thread(self.log.close)
+        self.store.close()
+        return kept
+
+
+def http_limits(server: schema.Server) -> HttpLimits:
+    return HttpLimits(
+        head_bytes_max=server.head_bytes_max, head_s=server.head_ms / 1000, body_s=server.body_ms / 1000
+    )
+
+
+def say(text: str) -> None:
+    """A line for the operator. Standard error, so that standard output stays for results."""
+    sys.stderr.write(f"turnout: {text}\n")

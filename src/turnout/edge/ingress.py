@@ -1,0 +1,393 @@
+"""The data plane: raw ASGI from a socket's bytes to an engine's reply and back, in the dialect of the endpoint.
+
+Promise: every request gets exactly one answer in the dialect that it was asked in, and one row in the log, whatever is wrong
+with it. The order is argued: is there room, who is it, is the body acceptable, what does it want; each is cheaper than the
+next. Same dialect in and out is relayed; all else goes through events: a whole reply can be streamed and a stream folded, so
+what the client asked for and what the provider did need not agree. A client that leaves cancels the provider at once.
+
+It must not decide anything: routing, retries and money are behind `service`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from turnout.core.call import ANONYMOUS, Call, Controls, Envelope, Op, Principal, Reply, Service
+from turnout.core.card import Card
+from turnout.core.errors import CallFailed, Failure, Kind, fail
+from turnout.core.events import Event, Failed, Frame, fold
+from turnout.core.model import DialectName
+from turnout.edge.controls import read_controls
+from turnout.edge.reading import ClientLeft, check_depth, query_credential, read_body, read_headers
+from turnout.edge.replying import (
+    JSON_TYPE,
+    annotation,
+    card_label,
+    cost_header,
+    error_headers,
+    reply_headers,
+)
+from turnout.layers.admit import Gate, Keyring
+from turnout.layers.tap import Tap
+from turnout.routing.explanation import explain
+from turnout.routing.plan import Planner
+from turnout.routing.tokens import estimate_tokens
+from turnout.upstream.catalog import Catalog
+from turnout.wire.codec import Codec, Meta, ModelEntry
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Answered = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers, body
+
+_NOTHING = Envelope("", False, False, {}, b"")
+_NO_CONTROLS = Controls()
+
+
+class Endpoint(Struct, frozen=True):
+    dialect: DialectName
+    op: Op
+
+
+ENDPOINTS: Mapping[str, Endpoint] = {
+    "/v1/chat/completions": Endpoint("openai_chat", "chat"),
+    "/v1/embeddings": Endpoint("openai_chat", "embeddings"),
+    "/v1/messages": Endpoint("anthropic", "chat"),
+    "/v1/messages/count_tokens": Endpoint("anthropic", "count_tokens"),
+}
+_AUTO_MODELS = ("auto", "auto:light", "auto:standard", "auto:large")
+
+
+class Engine(Struct, frozen=True):
+    """All that a configuration determines; swapped as a whole on reload. A call keeps the one it began with."""
+
+    catalog: Catalog
+    planner: Planner
+    keyring: Keyring
+    service: Service
+    labels: Mapping[str, bytes]
+    annotate: bool
+    body_bytes_max: int
+    depth_max: int
+
+
+def labels_of(cards: Mapping[str, Card]) -> dict[str, bytes]:
+    """Header values by card name, made once."""
+    return {name: card_label(card) for name, card in cards.items()}
+
+
+class Ingress:
+    """The ASGI application. `engine` is replaced by whoever reloads the configuration."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        codecs: Mapping[DialectName, Codec],
+        tap: Tap,
+        gate: Gate,
+        next_id: Callable[[], int],
+        metrics_text: Callable[[], bytes],
+    ) -> None:
+        self.engine = engine
+        self._codecs = codecs
+        self._tap = tap
+        self._gate = gate
+        self._next_id = next_id
+        self._metrics_text = metrics_text
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = ENDPOINTS.get(scope["path"])
+        if endpoint is not None and scope["method"] == "POST":
+            await self._serve(endpoint, scope, receive, send)
+        elif scope["type"] == "http":
+            await self._other(scope, receive, send)
+
+    # -- calls
+    async def _serve(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
+        engine, codec = self.engine, self._codecs[endpoint.dialect]
+        call = Call(
+            number=self._next_id(),
+            op=endpoint.op,
+            dialect=endpoint.dialect,
+            envelope=_NOTHING,
+            controls=_NO_CONTROLS,
+            principal=ANONYMOUS,
+            decode=lambda body: codec.decode_request(body, endpoint.op),
+            arrived_ns=time.perf_counter_ns(),
+            arrived_unix_s=time.time(),
+        )
+        gate = self._gate
+        gate.in_flight += 1
+        try:
+            try:
+                await self._understand(call, engine, codec, scope, receive)
+            except CallFailed as error:
+                self._tap.refuse(call, error.failure)
+                raise
+            if endpoint.op == "count_tokens" and await self._counted(call, engine, codec, send):
+                return
+            reply = await engine.service(call)
+            await _respond(call, reply, engine, codec, send)
+        except CallFailed as error:
+            await _send_error(call, error.failure, codec, send)
+        except ClientLeft:
+            self._tap.refuse(call, Failure(Kind.CLIENT_DISCONNECT, "The client closed the connection."))
+        finally:
+            gate.in_flight -= 1
+
+    async def _understand(
+        self, call: Call, engine: Engine, codec: Codec, scope: Scope, receive: Receive
+    ) -> None:
+        """From bytes to a call that can be served: room, key, body, envelope, controls. Raises `CallFailed` or `ClientLeft`."""
+        self._gate.check()
+        facts = read_headers(scope["headers"], codec.forward_headers)
+        call.principal = _admit(engine, facts.credential, scope)
+        call.forward = facts.forward
+        body = await read_body(receive, facts, engine.body_bytes_max)
+        check_depth(body, engine.depth_max)
+        call.envelope = envelope = codec.peek(body)
+        extra = envelope.fields.get("turnout")
+        if facts.controls or extra is not None:
+            call.controls = read_controls(facts.controls, None if extra is None else bytes(extra))
+
+    async def _counted(self, call: Call, engine: Engine, codec: Codec, send: Send) -> bool:
+        """Count tokens here when no provider of the dialect would serve the model; False: ask the provider."""
+        try:
+            plan = engine.planner.decide(
+                call.envelope.model, call.controls, call.principal, lambda: call.request, "chat"
+            )
+            if plan.candidates[0].dialect == call.dialect:
+                return False
+            tokens = estimate_tokens(call.request)
+        except CallFailed as error:
+            self._tap.refuse(call, error.failure)
+            raise
+        call.plan = plan
+        self._tap.counted(call, plan.candidates[0], tokens)
+        body = codec.encode_count(tokens)
+        await _send(send, 200, [*error_headers(call, None), (b"x-turnout-notice", b"tokens-estimated")], body)
+        return True
+
+    # -- everything else
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, method = scope["path"], scope["method"]
+        if path == "/healthz":
+            await _send(send, 200, [JSON_TYPE], b'{"status":"ok"}')
+        elif path == "/readyz":
+            draining = self._gate.draining
+            body = b'{"status":"draining"}' if draining else b'{"status":"ready"}'
+            await _send(send, 503 if draining else 200, [JSON_TYPE], body)
+        elif path == "/metrics" and method == "GET":
+            await self._guarded(scope, send, self._metrics)
+        elif path == "/v1/route" and method == "POST":
+            await self._guarded(scope, send, lambda p, d, s: self._route(p, d, s, receive))
+        elif (path == "/v1/models" or path.startswith("/v1/models/")) and method == "GET":
+            await self._guarded(scope, send, self._models)
+        else:
+            await self._guarded(scope, send, _unknown)
+
+    async def _guarded(
+        self,
+        scope: Scope,
+        send: Send,
+        handler: Callable[[Principal, Codec, Scope], Awaitable[Answered]],
+    ) -> None:
+        """Authenticate, run, and answer errors in the dialect that the request seems to speak."""
+        codec = self._codecs[_dialect_of(scope)]
+        request_id = f"req_{self._next_id():016x}"
+        try:
+            facts = read_headers(scope["headers"], frozenset())
+            principal = _admit(self.engine, facts.credential, scope)
+            status, headers, body = await handler(principal, codec, scope)
+        except CallFailed as error:
+            failure = error.failure
+            status, headers = failure.row.status, [JSON_TYPE]
+            if scope["path"] in ENDPOINTS:
+                status, headers = 405, [JSON_TYPE, (b"allow", b"POST")]
+            body = codec.encode_error(failure, request_id)
+        except ClientLeft:
+            return
+        await _send(send, status, [*headers, (b"x-turnout-request-id", request_id.encode())], body)
+
+    async def _metrics(self, principal: Principal, codec: Codec, scope: Scope) -> Answered:
+        content_type = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+        return 200, [content_type], self._metrics_text()
+
+    async def _models(self, principal: Principal, codec: Codec, scope: Scope) -> Answered:
+        entries = [ModelEntry(name, "turnout") for name in _AUTO_MODELS]
+        for name, card in self.engine.catalog.cards.items():
+            if name in principal.denied or (principal.models is not None and name not in principal.models):
+                continue
+            entries.append(
+                ModelEntry(
+                    name, card.provider, context_window=card.context_window, max_output=card.max_output
+                )
+            )
+        wanted = scope["path"].removeprefix("/v1/models").removeprefix("/")
+        if not wanted:
+            return 200, [JSON_TYPE], codec.encode_models(entries)
+        wanted = self.engine.catalog.names.get(wanted, wanted)
+        found = [entry for entry in entries if entry.id == wanted]
+        if not found:
+            raise fail(Kind.UNKNOWN_MODEL, f"The model {wanted[:128]!r} does not exist.", param="model")
+        listed = _model_list.decode(codec.encode_models(found))
+        return 200, [JSON_TYPE], bytes(listed.data[0])
+
+    async def _route(self, principal: Principal, codec: Codec, scope: Scope, receive: Receive) -> Answered:
+        """`POST /v1/route`: explain, call nobody."""
+        facts = read_headers(scope["headers"], frozenset())
+        body = await read_body(receive, facts, self.engine.body_bytes_max)
+        check_depth(body, self.engine.depth_max)
+        envelope = codec.peek(body)
+        extra = envelope.fields.get("turnout")
+        controls = read_controls(facts.controls, None if extra is None else bytes(extra))
+        begun = time.perf_counter_ns()
+        request = codec.decode_request(body)
+        plan = self.engine.planner.explain_decide(
+            envelope.model, controls, principal, lambda: request, "chat"
+        )
+        decided_in_us = (time.perf_counter_ns() - begun) // 1000
+        return 200, [JSON_TYPE], msgspec.json.encode(explain(plan, decided_in_us))
+
+
+class _ModelList(Struct):
+    data: list[Raw]
+
+
+_model_list = msgspec.json.Decoder(_ModelList)
+
+
+def _admit(engine: Engine, credential: bytes | None, scope: Scope) -> Principal:
+    if credential is None and scope["query_string"]:
+        credential = query_credential(scope["query_string"])
+    return engine.keyring.admit(credential)
+
+
+async def _unknown(principal: Principal, codec: Codec, scope: Scope) -> Answered:
+    path = re.sub(r"[^\x20-\x7e]", "?", scope["path"])[:128]
+    if scope["path"] in ENDPOINTS:
+        raise fail(Kind.UNKNOWN_ROUTE, f"{path} takes POST.")
+    raise fail(Kind.UNKNOWN_ROUTE, f"There is no {scope['method']} {path} here.")
+
+
+def _dialect_of(scope: Scope) -> DialectName:
+    """In which dialect to talk to a client at an endpoint that is not one dialect's own."""
+    query = scope["query_string"]
+    if b"dialect=anthropic" in query or scope["path"].startswith("/v1/messages"):
+        return "anthropic"
+    if b"dialect=" not in query and any(name == b"anthropic-version" for name, _ in scope["headers"]):
+        return "anthropic"
+    return "openai_chat"
+
+
+# -- answers
+async def _respond(call: Call, reply: Reply, engine: Engine, codec: Codec, send: Send) -> None:
+    """Answer from the reply, and let go of it whatever happens."""
+    try:
+        if call.envelope.stream:
+            await _stream(call, reply, engine, codec, send)
+        else:
+            await _whole(call, reply, engine, codec, send)
+    except CallFailed:
+        raise
+    except Exception as error:
+        sys.stderr.write(f"turnout: {call.id}: {''.join(traceback.format_exception(error))}")
+        raise
+    finally:
+        reply.abort()
+
+
+async def _whole(call: Call, reply: Reply, engine: Engine, codec: Codec, send: Send) -> None:
+    frames = await reply.read()
+    if not reply.streamed and reply.dialect == call.dialect:
+        body = frames[0].raw
+    else:
+        body = await _folded(call, reply, frames, codec)
+    card = reply.card
+    if engine.annotate and call.op == "chat":
+        body = codec.annotate(body, annotation(call, card, whole=True))
+    headers = reply_headers(call, reply, JSON_TYPE, engine.labels[card.name])
+    cost = cost_header(call)
+    if cost is not None:
+        headers.append(cost)
+    await _send(send, 200, headers, body)
+
+
+async def _folded(call: Call, reply: Reply, frames: Sequence[Frame], codec: Codec) -> bytes:
+    """One body from a reply of another dialect, or from a stream. Raises `CallFailed` when it did not end well."""
+    events: list[Event] = [event for frame in frames for event in frame.events]
+    while reply.streamed and (more := await reply.read()):
+        for frame in more:
+            events.extend(frame.events)
+    last = events[-1] if events else None
+    if isinstance(last, Failed):
+        raise CallFailed(last.failure)
+    return codec.encode_answer(fold(events), _meta(call, reply.card))
+
+
+def _meta(
+    call: Call, card: Card, first: bytes | None = None, last: Callable[[], bytes | None] | None = None
+) -> Meta:
+    created = int(call.arrived_unix_s)
+    if last is None:
+        return Meta(call.id, created, card.id, call.envelope.include_usage, first)
+    return Meta(call.id, created, card.id, call.envelope.include_usage, first, last)
+
+
+async def _stream(call: Call, reply: Reply, engine: Engine, codec: Codec, send: Send) -> None:
+    card = reply.card
+    if engine.annotate:
+        meta = _meta(
+            call, card, annotation(call, card, whole=False), lambda: annotation(call, card, whole=True)
+        )
+    else:
+        meta = _meta(call, card)
+    headers = reply_headers(
+        call, reply, (b"content-type", codec.stream_content_type), engine.labels[card.name]
+    )
+    headers.append((b"cache-control", b"no-cache"))
+    headers.append((b"x-accel-buffering", b"no"))
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    write = _writer(call, reply, codec, meta)
+    read = reply.read
+    while frames := await read():
+        data = write(frames)
+        if data:
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _writer(call: Call, reply: Reply, codec: Codec, meta: Meta) -> Callable[[Sequence[Frame]], bytes]:
+    if reply.streamed and reply.dialect == call.dialect:
+        return codec.relay(meta).relay
+    encoder = codec.stream_encoder(meta)
+
+    def encode(frames: Sequence[Frame]) -> bytes:
+        if len(frames) == 1:
+            return encoder.encode(frames[0].events)
+        return encoder.encode([event for frame in frames for event in frame.events])
+
+    return encode
+
+
+async def _send_error(call: Call, failure: Failure, codec: Codec, send: Send) -> None:
+    told = failure.told
+    if told is not None and told.dialect == call.dialect:
+        status, body = told.status, told.body
+    else:
+        status, body = failure.row.status, codec.encode_error(failure, call.id)
+    await _send(send, status, error_headers(call, failure), body)
+
+
+async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

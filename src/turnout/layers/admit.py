@@ -1,0 +1,57 @@
+"""Admission: who is calling, and is there room?
+
+Promise: a call without a valid key costs one hash and one lookup and nothing else: it is refused before its body is
+read. Keys are held as SHA-256 digests, so that neither a memory dump nor a timing of the lookup tells a key. The gate bounds
+the calls in flight, and refuses new ones while the process drains. It must not know models, prices or providers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import sha256
+
+from turnout.core.call import ANONYMOUS, Principal
+from turnout.core.errors import Kind, fail
+
+
+class Keyring:
+    """Keys → principals. Without any key it is open: everybody is anonymous."""
+
+    def __init__(self, keys: Iterable[tuple[str, Principal]]) -> None:
+        self._principals = {sha256(secret.encode()).digest(): principal for secret, principal in keys}
+
+    @property
+    def open(self) -> bool:
+        return not self._principals
+
+    def admit(self, credential: bytes | None) -> Principal:
+        """Raises `CallFailed(UNAUTHENTICATED)`."""
+        if not self._principals:
+            return ANONYMOUS
+        if credential is None:
+            raise fail(
+                Kind.UNAUTHENTICATED,
+                "No API key was given: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'.",
+            )
+        principal = self._principals.get(sha256(credential).digest())
+        if principal is None:
+            raise fail(Kind.UNAUTHENTICATED, "The API key is not valid.")
+        return principal
+
+
+class Gate:
+    """Counts calls in flight in this process."""
+
+    __slots__ = ("calls_max", "draining", "in_flight")
+
+    def __init__(self, calls_max: int) -> None:
+        self.calls_max = calls_max
+        self.in_flight = 0
+        self.draining = False
+
+    def check(self) -> None:
+        """Raises `CallFailed` when there is no room."""
+        if self.draining:
+            raise fail(Kind.SHUTTING_DOWN, "The gateway is shutting down; try again.")
+        if self.in_flight >= self.calls_max:
+            raise fail(Kind.OVERLOADED_HERE, "The gateway has too many requests in flight; try again.")

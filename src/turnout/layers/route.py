@@ -1,0 +1,22 @@
+"""The route layer: asks the router for a plan and writes it on the call. The router is pure; this is its one caller."""
+
+from __future__ import annotations
+
+from turnout.core.call import Call, Layer, Reply, Service
+from turnout.routing.plan import Planner
+
+
+def route(planner: Planner) -> Layer:
+    def layer(service: Service) -> Service:
+        async def routed(call: Call) -> Reply:
+            plan = planner.decide(
+                call.envelope.model, call.controls, call.principal, lambda: call.request, call.op
+            )
+            call.plan = plan
+            if plan.notices:
+                call.notices.extend(plan.notices)
+            return await service(call)
+
+        return routed
+
+    return layer

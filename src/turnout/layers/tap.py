@@ -1,0 +1,263 @@
+"""The tap: the one place that sees every event of every call, and writes its one row.
+
+Promise: exactly one `LogRow` a call, whatever happens to it: answered, refused, failed, cut, left by its client, cancelled. Metrics,
+cost and the reply's own metadata are derived from what is gathered here. It asserts the event grammar on live traffic; a
+breach is a defect of ours and ends the stream with an error rather than passing for an answer.
+
+Usage that the provider did not report, or that a cut kept from arriving, is estimated from the text and marked as such: a stream
+that somebody stopped half-way has been paid for all the same. The tap is outermost: what it measures includes everything. It
+must not change what passes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+
+from turnout.core.call import Call, Outcome, Reply, Service
+from turnout.core.card import Card
+from turnout.core.errors import CallFailed, Failure, Kind
+from turnout.core.events import (
+    Automaton,
+    Event,
+    Failed,
+    Finished,
+    Frame,
+    GrammarError,
+    ReasoningDelta,
+    Stop,
+    TextDelta,
+    ToolDelta,
+    Usage,
+)
+from turnout.core.model import DialectName
+from turnout.core.money import cost_nano
+from turnout.core.record import LogRow
+from turnout.routing.tokens import estimate_tokens
+
+CHARACTERS_PER_TOKEN = 4
+_LEFT = Failure(Kind.CLIENT_DISCONNECT, "The client closed the connection.")
+_NO_TOKENS = Usage()
+
+
+class Tap:
+    """Made once for a process; `layer` wraps the services of each configuration."""
+
+    def __init__(self, put: Callable[[LogRow], None], worker: int, now_ns: Callable[[], int]) -> None:
+        self._put = put
+        self._worker = worker
+        self._now_ns = now_ns
+
+    def layer(self, service: Service) -> Service:
+        async def tapped(call: Call) -> Reply:
+            try:
+                reply = await service(call)
+            except CallFailed as error:
+                self.refuse(call, error.failure)
+                raise
+            except asyncio.CancelledError:
+                self.refuse(call, _LEFT)
+                raise
+            except Exception:
+                self.refuse(call, Failure(Kind.INTERNAL, "Internal error."))
+                raise
+            return TappedReply(self, call, reply)
+
+        return tapped
+
+    def refuse(self, call: Call, failure: Failure) -> None:
+        """Write the row of a call that got no reply."""
+        charged = any(a.failure is not None and _may_cost(a.failure) for a in call.attempts)
+        self._finish(
+            call, None, None, failure, None, None if charged else 0, "unknown" if charged else "none"
+        )
+
+    def counted(self, call: Call, card: Card, tokens: int) -> None:
+        """Write the row of a count that Turnout made itself: no provider was asked, nothing was charged."""
+        self._finish(call, card, Usage(input=tokens, estimated=True), None, None, 0, "none")
+
+    def close(self, call: Call, reply: TappedReply, failure: Failure | None) -> None:
+        """Write the row of a call whose reply ended, well or not."""
+        card, usage = reply.card, reply.usage
+        if usage is None or (failure is not None and reply.characters > usage.output * CHARACTERS_PER_TOKEN):
+            usage = _estimate(call, usage, reply.characters)
+        price = card.price
+        if price is None:
+            cost, source = None, "unknown"
+        else:
+            cost, source = cost_nano(usage, price), price.source
+        self._finish(call, card, usage, failure, reply.stop, cost, source, reply.first_ns)
+
+    def _finish(
+        self,
+        call: Call,
+        card: Card | None,
+        usage: Usage | None,
+        failure: Failure | None,
+        stop: Stop | None,
+        cost: int | None,
+        source: str,
+        first_ns: int | None = None,
+    ) -> None:
+        now = self._now_ns()
+        total_ms = (now - call.arrived_ns) / 1e6
+        first_ms = None if first_ns is None else (first_ns - call.arrived_ns) / 1e6
+        overhead_ms = ((now if first_ns is None else first_ns) - call.arrived_ns - call.upstream_ns) / 1e6
+        reason = None if stop is None else stop.reason
+        call.outcome = Outcome(usage, cost, source, reason, failure, first_ms, total_ms)
+        plan, principal, controls = call.plan, call.principal, call.controls
+        tier = task = None
+        if plan is not None:
+            tier = plan.tier.name if plan.tier is not None else (card.tier if card is not None else None)
+            task = plan.task.name if plan.task is not None else None
+        counted = usage or _NO_TOKENS
+        known = usage is not None
+        status = 200 if card is not None or failure is None else _status(call, failure)
+        self._put(
+            LogRow(
+                call.number,
+                int(call.arrived_unix_s * 1000),
+                self._worker,
+                principal.key,
+                principal.user,
+                principal.team,
+                controls.cost_center or principal.cost_center,
+                call.dialect,
+                call.op,
+                int(call.envelope.stream),
+                controls.priority,
+                call.envelope.model[:256],
+                None if card is None else card.label,
+                None if card is None else card.provider,
+                tier,
+                task or controls.task,
+                counted.input if known else None,
+                counted.cache_read if known else None,
+                counted.cache_write_5m if known else None,
+                counted.cache_write_1h if known else None,
+                counted.output if known else None,
+                counted.reasoning if known else None,
+                counted.input_audio if known else None,
+                counted.output_audio if known else None,
+                int(counted.estimated),
+                first_ms,
+                total_ms,
+                overhead_ms,
+                cost,
+                source,
+                tuple(call.attempts),
+                reason,
+                call.cache,
+                status,
+                None if failure is None else failure.kind.value,
+                None if failure is None else failure.message,
+                tuple([notice.code for notice in call.notices]),
+                controls.tags,
+            )
+        )
+
+
+def _status(call: Call, failure: Failure) -> int:
+    """What the client gets: the provider's own status where its refusal is passed on, else the table's."""
+    told = failure.told
+    return told.status if told is not None and told.dialect == call.dialect else failure.row.status
+
+
+def _may_cost(kind: Kind) -> bool:
+    return Failure(kind, "").row.billed != "no"
+
+
+def _estimate(call: Call, usage: Usage | None, characters: int) -> Usage:
+    output = -(-characters // CHARACTERS_PER_TOKEN)
+    if usage is not None:  # the provider told the input before the cut
+        return Usage(
+            usage.input,
+            usage.cache_read,
+            usage.cache_write_5m,
+            usage.cache_write_1h,
+            output,
+            usage.reasoning,
+            estimated=True,
+        )
+    try:
+        prompt = estimate_tokens(call.request) if call.op == "chat" else len(call.envelope.body) // 4
+    except CallFailed:
+        prompt = len(call.envelope.body) // CHARACTERS_PER_TOKEN
+    return Usage(input=prompt, output=output, estimated=True)
+
+
+class TappedReply:
+    """A reply under observation."""
+
+    __slots__ = (
+        "_automaton",
+        "_call",
+        "_reply",
+        "_tap",
+        "card",
+        "characters",
+        "dialect",
+        "first_ns",
+        "stop",
+        "streamed",
+        "usage",
+    )
+
+    def __init__(self, tap: Tap, call: Call, reply: Reply) -> None:
+        self._tap = tap
+        self._call = call
+        self._reply = reply
+        self._automaton = Automaton()
+        self.card = reply.card
+        self.dialect: DialectName = reply.dialect
+        self.streamed = reply.streamed
+        self.first_ns = tap._now_ns()
+        self.characters = 0
+        self.usage: Usage | None = None
+        self.stop: Stop | None = None
+
+    async def read(self) -> Sequence[Frame]:
+        frames = await self._reply.read()
+        try:
+            for frame in frames:
+                for event in frame.events:
+                    self._see(event)
+            if not frames and not self._automaton.ended:
+                raise GrammarError("a reply without a terminal event")
+        except GrammarError as error:
+            return (self._breach(error),)
+        return frames
+
+    def _see(self, event: Event) -> None:
+        self._automaton.accept(event)
+        kind = type(event)
+        if kind is TextDelta or kind is ReasoningDelta:
+            self.characters += len(event.text)  # type: ignore[union-attr]
+        elif kind is ToolDelta:
+            self.characters += len(event.arguments)  # type: ignore[union-attr]
+        elif isinstance(event, Usage):
+            self.usage = event
+        elif isinstance(event, Stop):
+            self.stop = event
+        elif isinstance(event, Finished):
+            self._tap.close(self._call, self, None)
+        elif isinstance(event, Failed):
+            self._tap.close(self._call, self, event.failure)
+
+    def _breach(self, error: GrammarError) -> Frame:
+        """A codec of ours broke its law: say so on the error stream, and end the reply as failed."""
+        sys.stderr.write(f"turnout: {self._call.id}: {self.card.label}: {error}\n")
+        failure = Failure(Kind.INTERNAL, "Internal error.", provider=self.card.provider)
+        self._reply.abort()
+        if not self._automaton.ended:
+            self._automaton.accept(Failed(failure))
+            self._tap.close(self._call, self, failure)
+        return Frame(b"", (Failed(failure),))
+
+    def abort(self) -> None:
+        """The client left, or nobody wants the rest."""
+        self._reply.abort()
+        if not self._automaton.ended:
+            self._automaton.accept(Failed(_LEFT))
+            self._tap.close(self._call, self, _LEFT)

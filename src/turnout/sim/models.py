@@ -1,0 +1,77 @@
+"""The simulated models: which provider has them, how fast they are, what they can do.
+
+Speeds and windows are in the range of the real ones, so that routing, deadlines and dashboards look as they would. Prices are
+not here: the gateway prices a simulated model like the real one of the same name.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Family = Literal["openai", "anthropic"]
+Thinking = Literal["none", "hidden", "text", "signed"]
+
+
+class SimProvider(Struct, frozen=True):
+    """`base_path` is what follows the origin in the base URL that the provider's own SDK takes."""
+
+    name: str
+    family: Family
+    base_path: str
+
+
+class SimModel(Struct, frozen=True):
+    """`first_ms` to the first token, `tokens_per_s` after it; windows and rates in tokens and requests a minute.
+
+    `skill` (0 to 2) makes answers longer; `thinking` says what a client sees of the model's reasoning.
+    """
+
+    provider: str
+    id: str
+    first_ms: int
+    tokens_per_s: float
+    context_window: int
+    max_output: int
+    skill: int = 1
+    thinking: Thinking = "none"
+    embedding_size: int = 0
+    requests_per_minute: int = 600_000
+
+
+SIM_PROVIDERS: tuple[SimProvider, ...] = (
+    SimProvider("openai", "openai", "/v1"),
+    SimProvider("anthropic", "anthropic", ""),
+    SimProvider("groq", "openai", "/openai/v1"),
+    SimProvider("deepseek", "openai", "/v1"),
+    SimProvider("mistral", "openai", "/v1"),
+    SimProvider("google", "openai", "/v1beta/openai"),
+)
+
+SIM_MODELS: tuple[SimModel, ...] = (
+    SimModel("openai", "gpt-4o", 420, 80, 128_000, 16_384, 1),
+    SimModel("openai", "gpt-4o-mini", 310, 110, 128_000, 16_384, 0),
+    SimModel("openai", "gpt-5", 900, 60, 400_000, 128_000, 2, "hidden"),
+    SimModel("openai", "gpt-5-mini", 600, 90, 400_000, 128_000, 1, "hidden"),
+    SimModel("openai", "o4-mini", 1_100, 100, 200_000, 100_000, 2, "hidden"),
+    SimModel("openai", "text-embedding-3-small", 60, 1, 8_192, 1, embedding_size=1536),
+    SimModel("openai", "text-embedding-3-large", 80, 1, 8_192, 1, embedding_size=3072),
+    SimModel("anthropic", "claude-opus-4-1", 1_300, 45, 200_000, 32_000, 2, "signed"),
+    SimModel("anthropic", "claude-sonnet-4-5", 800, 70, 200_000, 64_000, 1, "signed"),
+    SimModel("anthropic", "claude-haiku-4-5", 450, 130, 200_000, 64_000, 0, "signed"),
+    SimModel("groq", "llama-3.3-70b-versatile", 180, 280, 131_072, 32_768, 1),
+    SimModel("groq", "llama-3.1-8b-instant", 120, 600, 131_072, 131_072, 0),
+    SimModel("deepseek", "deepseek-chat", 700, 55, 128_000, 8_192, 1),
+    SimModel("deepseek", "deepseek-reasoner", 900, 50, 128_000, 65_536, 2, "text"),
+    SimModel("mistral", "mistral-large-latest", 500, 65, 131_072, 32_768, 1),
+    SimModel("mistral", "mistral-small-latest", 280, 140, 131_072, 32_768, 0),
+    SimModel("mistral", "mistral-embed", 70, 1, 8_192, 1, embedding_size=1024),
+    SimModel("google", "gemini-2.5-pro", 1_000, 90, 1_048_576, 65_536, 2, "hidden"),
+    SimModel("google", "gemini-2.5-flash", 380, 190, 1_048_576, 65_536, 1),
+    SimModel("google", "gemini-2.5-flash-lite", 260, 260, 1_048_576, 65_536, 0),
+)
+
+
+def models_of(provider: str) -> dict[str, SimModel]:
+    return {model.id: model for model in SIM_MODELS if model.provider == provider}

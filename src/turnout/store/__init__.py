@@ -1,0 +1,1 @@
+"""Durable state behind ports: one contract, several engines."""

@@ -1,0 +1,64 @@
+"""What the program asks of a store, and nothing of how a store does it.
+
+Every engine passes the same contract suite. A store is never on the path of a request: rows are handed over in
+batches by a writer that can wait, and readers are people and reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from turnout.core.record import LogRow
+
+
+class StoreError(Exception):
+    """The store could not do it now; `permanent` when trying again is of no use."""
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+
+
+class LogFilter(Struct, frozen=True):
+    """Which rows; all conditions must hold. `after` and `before` are request ids, exclusive, for paging and following.
+
+    `errors` keeps failed requests only. `limit` is the most rows returned, newest first unless `oldest_first`.
+    """
+
+    request_id: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    user: str | None = None
+    key: str | None = None
+    task: str | None = None
+    tier: str | None = None
+    status: int | None = None
+    errors: bool = False
+    since_ms: int | None = None
+    until_ms: int | None = None
+    after: str | None = None
+    before: str | None = None
+    limit: int = 50
+    oldest_first: bool = False
+
+
+class LogStore(Protocol):
+    def append(self, rows: Sequence[LogRow]) -> None:
+        """Store rows in one transaction: all or none. A row whose id is there already is left as it is.
+
+        Raises `StoreError`.
+        """
+        ...
+
+    def query(self, filter: LogFilter) -> list[LogRow]:
+        """Raises `StoreError`."""
+        ...
+
+    def purge(self, before_ms: int, rows_max: int) -> int:
+        """Delete at most `rows_max` rows that arrived before a time; how many it deleted."""
+        ...
+
+    def close(self) -> None: ...

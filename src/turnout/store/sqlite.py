@@ -1,0 +1,175 @@
+"""The SQLite store: the default, one file, no server.
+
+Promise: batches are atomic, readers never block the writer (WAL), and several worker processes may share the file. Rows
+are inserted many to a statement: one step of the engine, so that the interpreter's lock is given up once a batch and not
+once a row, which matters to the event loop beside it. A row is one JSON array with a view over it (see the
+migration), measured at 3 µs a row against 6 for forty bound columns. It must not know what rows mean.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from turnout.core.call import request_id_number
+from turnout.core.record import LogRow
+from turnout.store.ports import LogFilter, StoreError
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_ROWS_PER_STATEMENT = 256
+_EQUALS = {
+    "provider": "provider",
+    "user": "user",
+    "key": "key",
+    "task": "task",
+    "tier": "tier",
+    "status": "status",
+}
+
+
+def _insert(rows: int) -> str:
+    return f'INSERT OR IGNORE INTO request_rows (id, "row") VALUES {", ".join(["(?, ?)"] * rows)}'
+
+
+_INSERT_MANY, _INSERT_ONE = _insert(_ROWS_PER_STATEMENT), _insert(1)
+_encode = msgspec.json.Encoder().encode
+_decode_row = msgspec.json.Decoder(LogRow).decode
+
+
+def path_of(url: str) -> str:
+    """`sqlite:///relative.db`, `sqlite:////absolute.db`, `sqlite://` (memory) → what `sqlite3.connect` takes."""
+    if not url.startswith("sqlite://"):
+        raise StoreError(f"not an sqlite URL: {url.split(':', 1)[0]}:…", permanent=True)
+    rest = url.removeprefix("sqlite://")
+    return rest.removeprefix("/") or ":memory:"
+
+
+class SqliteStore:
+    """One connection behind a lock: the writer thread and the occasional reader take turns."""
+
+    def __init__(self, url: str, *, busy_timeout_ms: int = 5_000) -> None:
+        self.path = path_of(url)
+        self._lock = threading.Lock()
+        with _translated():
+            self._connection = sqlite3.connect(
+                self.path, timeout=busy_timeout_ms / 1000, isolation_level=None, check_same_thread=False
+            )
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            _migrate(self._connection)
+
+    def append(self, rows: Sequence[LogRow]) -> None:
+        values: list[int | str] = []
+        for row in rows:
+            values.append(row.id)
+            values.append(_encode(row).decode())
+        per_statement = _ROWS_PER_STATEMENT * 2
+        whole = len(values) - len(values) % per_statement
+        with self._lock, _translated(), _transaction(self._connection):
+            for begin in range(0, whole, per_statement):
+                self._connection.execute(_INSERT_MANY, values[begin : begin + per_statement])
+            for begin in range(whole, len(values), 2):
+                self._connection.execute(_INSERT_ONE, values[begin : begin + 2])
+
+    def query(self, filter: LogFilter) -> list[LogRow]:
+        where, arguments = _conditions(filter)
+        order = "ASC" if filter.oldest_first else "DESC"
+        sql = f'SELECT "row" FROM request_log{where} ORDER BY id {order} LIMIT ?'
+        with self._lock, _translated():
+            return [
+                _decode_row(text) for (text,) in self._connection.execute(sql, [*arguments, filter.limit])
+            ]
+
+    def purge(self, before_ms: int, rows_max: int) -> int:
+        sql = "DELETE FROM request_rows WHERE id IN (SELECT id FROM request_log WHERE time_ms < ? ORDER BY id LIMIT ?)"
+        with self._lock, _translated(), _transaction(self._connection):
+            return self._connection.execute(sql, (before_ms, rows_max)).rowcount
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+
+def _conditions(filter: LogFilter) -> tuple[str, list[str | int]]:
+    terms: list[str] = []
+    arguments: list[str | int] = []
+
+    def add(term: str, *values: str | int) -> None:
+        terms.append(term)
+        arguments.extend(values)
+
+    for field, comparison in (("request_id", "="), ("after", ">"), ("before", "<")):
+        text = getattr(filter, field)
+        if text is not None:
+            add(f"id {comparison} ?", _number(text))
+    for field, column in _EQUALS.items():
+        value = getattr(filter, field)
+        if value is not None:
+            add(f'"{column}" = ?', value)
+    if filter.model is not None:
+        add("(served_model = ? OR requested_model = ? OR served_model LIKE '%/' || ?)", *[filter.model] * 3)
+    if filter.errors:
+        add("error IS NOT NULL")
+    if filter.since_ms is not None:
+        add("time_ms >= ?", filter.since_ms)
+    if filter.until_ms is not None:
+        add("time_ms < ?", filter.until_ms)
+    return (" WHERE " + " AND ".join(terms) if terms else ""), arguments
+
+
+def _number(request_id: str) -> int:
+    try:
+        return request_id_number(request_id)
+    except ValueError as error:
+        raise StoreError(str(error), permanent=True) from error
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.ProgrammingError, sqlite3.NotSupportedError) as error:
+        raise StoreError(str(error), permanent=True) from error
+    except sqlite3.Error as error:
+        raise StoreError(str(error)) from error
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Apply the ordered files that this database has not seen; `user_version` counts them."""
+    files = sorted(_MIGRATIONS.glob("*.sql"))
+    if _version(connection) == len(files):
+        return
+    with _transaction(connection):
+        done = _version(connection)  # again, now that we hold the lock: another worker may have been first
+        if done > len(files):
+            raise StoreError("the database was made by a newer version of Turnout", permanent=True)
+        for file in files[done:]:
+            for statement in _statements(file.read_text()):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(files)}")
+
+
+def _statements(script: str) -> list[str]:
+    lines = [line for line in script.splitlines() if not line.lstrip().startswith("--")]
+    return [part.strip() for part in "\n".join(lines).split(";") if part.strip()]
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version

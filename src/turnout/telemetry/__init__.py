@@ -1,0 +1,1 @@
+"""Observability: the request log, metrics, and what is derived from them."""

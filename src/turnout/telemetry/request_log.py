@@ -1,0 +1,117 @@
+"""The request log's writer: from the hot path to the store without making anybody wait.
+
+Promise: `put` never blocks and never raises; every row put before `close` is in the store after it, unless the store is
+out of order, in which case at most `queue_rows_max` rows wait and further ones are counted as lost, loudly. Why a
+thread: the store's driver blocks. Why batches handed over by the loop: a thread that is woken for every row would fight
+the event loop for the interpreter's lock. The writer knows nothing of what a row says.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from turnout.core.record import LogRow
+from turnout.store.ports import LogStore, StoreError
+
+Observer = Callable[[Sequence[LogRow]], None]
+
+
+class RequestLog:
+    """Rows in, batches out. `observe` sees every row exactly once, in batches, on the thread that calls `flush` or `put`."""
+
+    def __init__(
+        self,
+        store: LogStore,
+        observe: Observer,
+        *,
+        queue_rows_max: int = 100_000,
+        batch_rows: int = 512,
+        retry_s: float = 0.5,
+    ) -> None:
+        self._store = store
+        self._observe = observe
+        self._queue_rows_max = queue_rows_max
+        self._batch_rows = batch_rows
+        self._retry_s = retry_s
+        self._fresh: list[LogRow] = []
+        self._queued: list[LogRow] = []
+        self._ready = threading.Condition()
+        self._closing = False
+        self._settled = 0  # rows that left the queue, stored or lost
+        self.rows_written = 0
+        self.rows_lost = 0
+        self._thread = threading.Thread(target=self._run, name="turnout-log", daemon=True)
+        self._thread.start()
+
+    def put(self, row: LogRow) -> None:
+        """Take one row. To be called from one thread (the event loop's)."""
+        self._fresh.append(row)
+        if len(self._fresh) >= self._batch_rows:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand the rows put so far to the writer; the edge calls this a few times a second and before a scrape."""
+        batch, self._fresh = self._fresh, []
+        if not batch:
+            return
+        self._observe(batch)
+        with self._ready:
+            room = self._queue_rows_max - len(self._queued)
+            if room < len(batch):
+                self._lose(len(batch) - max(room, 0))
+            self._queued.extend(batch[: max(room, 0)])
+            self._ready.notify()
+
+    def _lose(self, rows: int) -> None:
+        if self.rows_lost == 0:
+            sys.stderr.write(
+                "turnout: the request log's store does not keep up or is down; rows are being lost\n"
+            )
+        self.rows_lost += rows
+
+    def close(self, timeout_s: float = 10.0) -> bool:
+        """Write what is left and stop. False when the store did not take everything in time."""
+        self.flush()
+        with self._ready:
+            self._closing = True
+            self._ready.notify()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive() and self.rows_lost == 0
+
+    def drained(self, timeout_s: float) -> bool:
+        """Wait until everything put before is stored (for readers that want to see their own writes)."""
+        self.flush()
+        with self._ready:
+            target = self._settled + len(self._queued)
+            return self._ready.wait_for(lambda: self._settled >= target, timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            with self._ready:
+                while not self._queued and not self._closing:
+                    self._ready.wait()
+                if not self._queued:
+                    return
+                batch = self._queued[:4096]
+            stored = self._write(batch)
+            with self._ready:
+                del self._queued[: len(batch)]
+                self._settled += len(batch)
+                self.rows_written += len(batch) if stored else 0
+                self._ready.notify_all()
+
+    def _write(self, batch: list[LogRow]) -> bool:
+        """Try until it is stored, or until closing makes it the last try. False when the rows are lost."""
+        while True:
+            try:
+                self._store.append(batch)
+                return True
+            except StoreError as error:
+                if error.permanent or self._closing:
+                    self._lose(len(batch))
+                    sys.stderr.write(f"turnout: {len(batch)} log rows lost: {error}\n")
+                    return False
+            time.sleep(self._retry_s)

@@ -1,0 +1,237 @@
+"""What a configuration means: which models there are, where each lives, what it costs.
+
+Promise: everything that can be worked out before a request comes is worked out here, once for a configuration: facts from the
+configuration, from the shipped data and from the price data are joined into cards (for policies) and routes (for the
+client): origin, codec, target and the bytes of the request head. The catalog is immutable; a reload makes a new one. It
+knows nothing of routing or of requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec import Struct
+
+from turnout.config import schema
+from turnout.core.call import Op
+from turnout.core.card import Capability, Card, Deadlines, Tier
+from turnout.core.model import DialectName
+from turnout.core.money import Price, Rates, usd_per_mtok
+from turnout.upstream.known import Known, KnownModel, KnownProvider
+from turnout.upstream.prices import PriceBook, PriceFact
+from turnout.upstream.signers import BY_DIALECT, REQUIRED_HEADERS, SIGNERS
+from turnout.upstream.transport import Origin, Timeouts
+from turnout.wire.codec import Codec, Target
+
+USER_AGENT = "turnout"
+
+
+class CatalogError(Exception):
+    """A configuration that is well-formed but cannot be served; the message says which entry and why."""
+
+
+class Route(Struct, frozen=True):
+    """How to reach one model. `heads` holds the request head up to, not including, the content length."""
+
+    card: Card
+    codec: Codec
+    target: Target
+    origin: Origin
+    heads: Mapping[tuple[Op, bool], bytes]
+    required: tuple[tuple[bytes, bytes], ...]
+    timeouts: Timeouts
+    unary_timeouts: Timeouts
+
+
+class Catalog(Struct, frozen=True):
+    """`cards` by model name; `names` maps every further name that callers may type to a card's name.
+
+    `prices_until` is when a price that depends on date or hour of the day has to be looked up again.
+    """
+
+    cards: Mapping[str, Card]
+    names: Mapping[str, str]
+    routes: Mapping[str, Route]
+    prices_until: datetime | None = None
+
+
+class _Site(Struct, frozen=True):
+    """A provider, resolved."""
+
+    name: str
+    dialect: DialectName
+    origin: Origin
+    base_path: str
+    headers: tuple[tuple[str, str], ...]
+    tags: frozenset[str]
+    quirks: frozenset[str]
+    prices_from: str
+    deadlines: Deadlines
+
+
+def build(
+    config: schema.Config, known: Known, prices: PriceBook, codecs: Mapping[DialectName, Codec], at: datetime
+) -> Catalog:
+    """Raises `CatalogError`."""
+    sites = {name: _site(name, provider, known, config) for name, provider in config.providers.items()}
+    cards: dict[str, Card] = {}
+    routes: dict[str, Route] = {}
+    until: datetime | None = None
+    for name, model in config.models.items():
+        site = sites.get(model.provider) or _site(model.provider, schema.Provider(), known, config)
+        sites[model.provider] = site
+        fact = prices.lookup(site.prices_from, model.id or _known_id(known, name, model), at)
+        if fact is not None and fact.until is not None and model.price is None:
+            until = fact.until if until is None else min(until, fact.until)
+        cards[name] = card = _card(name, model, site, known.models.get(name), fact)
+        if site.dialect not in codecs:
+            raise CatalogError(f"providers.{site.name}.dialect: {site.dialect} is not served by this version")
+        routes[name] = _route(card, site, codecs[site.dialect])
+    return Catalog(cards, _names(config, cards), routes, until)
+
+
+def _known_id(known: Known, name: str, model: schema.Model) -> str:
+    fact = known.models.get(name)
+    return fact.id if fact is not None and fact.provider == model.provider else name
+
+
+def _names(config: schema.Config, cards: Mapping[str, Card]) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for name, card in cards.items():
+        for alias in (*config.models[name].aliases, card.label, f"{card.provider}/{name}"):
+            if alias not in cards:
+                names.setdefault(alias, name)
+    return names
+
+
+def _site(name: str, provider: schema.Provider, known: Known, config: schema.Config) -> _Site:
+    fact = known.providers.get(name) or KnownProvider()
+    dialect = provider.dialect or fact.dialect
+    base_url = provider.base_url or fact.base_url
+    if dialect is None or base_url is None:
+        raise CatalogError(f"providers.{name}: not a known provider, so it needs `dialect` and `base_url`")
+    origin, base_path = Origin.of(base_url)
+    signer = provider.signer or fact.signer or BY_DIALECT.get(dialect, "bearer")
+    if signer not in SIGNERS:
+        raise CatalogError(f"providers.{name}.signer: {signer!r} is not one of {', '.join(sorted(SIGNERS))}")
+    headers = (*SIGNERS[signer](provider.api_key), *provider.headers.items())
+    return _Site(
+        name=name,
+        dialect=dialect,
+        origin=origin,
+        base_path=base_path,
+        headers=headers,
+        tags=frozenset(provider.tags if provider.tags is not None else fact.tags),
+        quirks=frozenset(provider.quirks if provider.quirks is not None else fact.quirks),
+        prices_from=provider.prices_from or fact.prices_from or name,
+        deadlines=_deadlines(Deadlines(), config.resilience.deadlines, provider.deadlines),
+    )
+
+
+def _deadlines(base: Deadlines, *scopes: schema.Deadlines) -> Deadlines:
+    """The narrowest scope that says something wins, field by field."""
+    values = {field: getattr(base, field) for field in Deadlines.__struct_fields__}
+    for scope in scopes:
+        for field in values:
+            given = getattr(scope, field)
+            if given is not None:
+                values[field] = given
+    return Deadlines(**values)
+
+
+def _card(
+    name: str, model: schema.Model, site: _Site, known: KnownModel | None, fact: PriceFact | None
+) -> Card:
+    if known is not None and known.provider != site.name:
+        known = None
+    capabilities: tuple[Capability, ...] = model.capabilities or (known.capabilities if known else ())
+    price = _price(model.price) if model.price is not None else (fact.price if fact is not None else None)
+    return Card(
+        name=name,
+        provider=site.name,
+        id=model.id or (known.id if known else name),
+        dialect=site.dialect,
+        tier=model.tier or (known.tier if known else None) or _tier_of(price),
+        tags=site.tags | frozenset(model.tags),
+        capabilities=frozenset(capabilities),
+        context_window=model.context_window
+        or (known.context_window if known else None)
+        or (fact.context_window if fact else None),
+        max_output=model.max_output or (known.max_output if known else None),
+        price=price,
+        fallbacks=model.fallbacks,
+        quirks=site.quirks | frozenset(model.quirks) | frozenset(known.quirks if known else ()),
+        deadlines=_deadlines(site.deadlines, model.deadlines),
+    )
+
+
+def _tier_of(price: Price | None) -> Tier:
+    """A model of which nobody said the tier: by its output price, in pico-dollars a token."""
+    if price is None:
+        return "standard"
+    if price.rates.output < usd_per_mtok(2):
+        return "light"
+    return "standard" if price.rates.output <= usd_per_mtok(20) else "large"
+
+
+def _price(price: schema.Price) -> Price:
+    def rate(value: float) -> int:
+        return usd_per_mtok(Decimal(str(value)))
+
+    def maybe(value: float | None) -> int | None:
+        return None if value is None else rate(value)
+
+    rates = Rates(
+        input=rate(price.input),
+        output=rate(price.output),
+        cache_read=maybe(price.cached_input),
+        cache_write_5m=maybe(price.cache_write),
+        cache_write_1h=maybe(price.cache_write_1h),
+        input_audio=maybe(price.input_audio),
+        output_audio=maybe(price.output_audio),
+    )
+    return Price(rates=rates, source="config")
+
+
+def _route(card: Card, site: _Site, codec: Codec) -> Route:
+    target = Target(
+        model=card.id, capabilities=card.capabilities, quirks=card.quirks, max_output=card.max_output
+    )
+    d = card.deadlines
+    heads: dict[tuple[Op, bool], bytes] = {}
+    operations: tuple[Op, ...] = ("chat", "embeddings", "count_tokens")
+    for op in operations:
+        for stream in (False, True):
+            heads[op, stream] = _head(site, codec.path(op, target, stream), stream)
+    connect_s, tls_s, total_s = d.connect_ms / 1000, d.tls_ms / 1000, d.total_ms / 1000
+    return Route(
+        card=card,
+        codec=codec,
+        target=target,
+        origin=site.origin,
+        heads=heads,
+        required=REQUIRED_HEADERS.get(card.dialect, ()),
+        timeouts=Timeouts(connect_s, tls_s, d.first_token_ms / 1000, d.stall_ms / 1000, total_s),
+        unary_timeouts=Timeouts(connect_s, tls_s, total_s, d.stall_ms / 1000, total_s),
+    )
+
+
+def _head(site: _Site, path: str, stream: bool) -> bytes:
+    origin = site.origin
+    default_port = 443 if origin.scheme == "https" else 80
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    lines = [
+        f"POST {site.base_path}{path} HTTP/1.1",
+        f"host: {host}" if origin.port == default_port else f"host: {host}:{origin.port}",
+        "content-type: application/json",
+        f"accept: {'text/event-stream' if stream else 'application/json'}",
+        "accept-encoding: identity",
+        f"user-agent: {USER_AGENT}",
+    ]
+    for name, value in site.headers:
+        if any(character in name + value for character in "\r\n\0"):
+            raise CatalogError(f"providers.{site.name}: a line break in the header {name!r}")
+        lines.append(f"{name}: {value}")
+    return "".join(f"{line}\r\n" for line in lines).encode("latin-1")

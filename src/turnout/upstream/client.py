@@ -1,0 +1,326 @@
+"""One attempt at one candidate: from a call to a reply at its commit point.
+
+Promise: `connect` returns a reply whose first content has arrived, or raises `CallFailed` with a kind from the failure
+table; a failure after that comes in the reply's own events. Same dialect: the client's body with what Turnout must set, the
+provider's bytes untouched. Other dialect: through the canonical request. The two meet again in frames.
+
+Deadlines: connect, TLS, first token, stall and total. After the first byte, the transport's deadline is moved by *content*
+only, so that a provider cannot hide a stall behind pings. A reply that is not streamed has its head at the end of the work, so
+the first-token deadline cannot apply to it; its total does.
+
+It must not know which candidates there are, or what happens after a failure.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec.structs import replace
+
+from turnout.core.call import Call, Reply
+from turnout.core.card import Card
+from turnout.core.errors import CallFailed, Failure, Kind, Told
+from turnout.core.events import CONTENT_TYPES, Event, Failed, Finished, Frame, Started, Stop
+from turnout.core.model import DialectName
+from turnout.upstream.catalog import Route
+from turnout.upstream.transport import Response, Timeouts, Transport, TransportError
+from turnout.wire.codec import StreamDecoder
+
+_TOLD_BYTES_MAX = 64 * 1024
+_TRAILING_S = 2.0  # how long to wait for the end of a body whose terminal event has been seen
+_ENDS_EMPTY = frozenset({"length", "content_filter", "refusal", "pause", "tool_use"})
+"""Reasons for which a reply without content is an answer and not a failure."""
+
+Clock = Callable[[], float]
+
+
+class EmptyCompletion(CallFailed):
+    """A whole reply without content. It keeps the reply: when nobody else does better, the caller gets it as it is."""
+
+    def __init__(self, failure: Failure, reply: Reply) -> None:
+        super().__init__(failure)
+        self.reply = reply
+
+
+class Upstream:
+    """Connects to the models of one catalog."""
+
+    def __init__(self, transport: Transport, routes: Mapping[str, Route], clock: Clock) -> None:
+        self._transport = transport
+        self._routes = routes
+        self._clock = clock
+
+    async def connect(self, call: Call, card: Card) -> Reply:
+        """Raises `CallFailed`."""
+        route = self._routes[card.name]
+        head, body = _encode(call, route)
+        stream = call.envelope.stream
+        timeouts = self._timeouts(call, route, stream)
+        begun = time.perf_counter_ns()
+        try:
+            response = await self._transport.request(route.origin, head, body, timeouts)
+            if not 200 <= response.status < 300:
+                raise await _refusal(response, route)
+            if _is_event_stream(response, stream):
+                return await self._open_stream(response, route, timeouts)
+            return await _whole(response, route, call)
+        except TransportError as error:
+            raise CallFailed(_transport_failure(error, route, False)) from None
+        finally:
+            call.upstream_ns += time.perf_counter_ns() - begun
+
+    def _timeouts(self, call: Call, route: Route, stream: bool) -> Timeouts:
+        timeouts = route.timeouts
+        if not stream:
+            timeouts = route.unary_timeouts
+        if call.controls.deadline_ms is None:
+            return timeouts
+        gone_s = (time.perf_counter_ns() - call.arrived_ns) / 1e9
+        left_s = call.controls.deadline_ms / 1000 - gone_s
+        if left_s <= 0:
+            raise CallFailed(Failure(Kind.DEADLINE, "The request's own deadline has passed."))
+        return Timeouts(*[min(getattr(timeouts, name), left_s) for name in Timeouts.__struct_fields__])
+
+    async def _open_stream(self, response: Response, route: Route, timeouts: Timeouts) -> Reply:
+        reply = StreamReply(
+            response, route, route.codec.stream_decoder(route.target.quirks), self._clock, timeouts.stall_s
+        )
+        response.deadline = self._clock() + timeouts.first_byte_s
+        try:
+            await reply.commit()
+        except BaseException:
+            response.abort()
+            raise
+        return reply
+
+
+def _encode(call: Call, route: Route) -> tuple[bytes, bytes]:
+    """Request head and body."""
+    head = route.heads[call.op, call.envelope.stream]
+    if call.dialect == route.card.dialect:
+        body = route.codec.rewrite(call.envelope, route.target)
+        call.dropped = ()
+        forward = call.forward
+    else:
+        encoded = route.codec.encode_request(call.request, route.target)
+        body, call.dropped = encoded.body, encoded.dropped
+        forward = b""
+    if forward or route.required:
+        for name, value in route.required:
+            if name not in forward:
+                forward += b"%b: %b\r\n" % (name, value)
+        head += forward
+    return head, body
+
+
+def _is_event_stream(response: Response, asked: bool) -> bool:
+    """Some providers answer a stream request with one JSON body, or the other way round: what came decides."""
+    content_type = response.header(b"content-type")
+    if content_type is None:
+        return asked
+    if content_type.startswith(b"text/event-stream"):
+        return True
+    return asked and not content_type.startswith(b"application/json")
+
+
+async def _refusal(response: Response, route: Route) -> CallFailed:
+    try:
+        body = await response.read_all()
+    except TransportError:
+        body = b""
+    failure = route.codec.decode_failure(response.status, response.headers, body)
+    return CallFailed(
+        replace(failure, provider=route.card.provider, told=_told(failure, response, body, route))
+    )
+
+
+def _told(failure: Failure, response: Response, body: bytes, route: Route) -> Told | None:
+    """The refusal as sent, unless it is of our credentials, or no JSON."""
+    if failure.row.health == "credential" or not 0 < len(body) <= _TOLD_BYTES_MAX:
+        return None
+    if body[:1] not in b"{[" or not 400 <= response.status < 600 or response.status in (401, 403):
+        return None
+    return Told(route.card.dialect, response.status, body)
+
+
+async def _whole(response: Response, route: Route, call: Call) -> Reply:
+    body = await response.read_all()
+    if call.op != "chat":
+        usage = route.codec.decode_usage(call.op, body)
+        events: tuple[Event, ...] = (Started(), *((usage,) if usage is not None else ()), Finished())
+        return WholeReply(route.card, (Frame(body, events),))
+    events = route.codec.decode_answer(body)
+    last = events[-1]
+    reply = WholeReply(route.card, (Frame(body, events),))
+    if type(last) is Failed:
+        raise CallFailed(replace(last.failure, provider=route.card.provider))
+    if _is_empty(events):
+        raise EmptyCompletion(_empty(route), reply)
+    return reply
+
+
+def _is_empty(events: Sequence[Event]) -> bool:
+    for event in events:
+        kind = type(event)
+        if kind in CONTENT_TYPES or (kind is Stop and event.reason in _ENDS_EMPTY):  # type: ignore[union-attr]
+            return False
+    return True
+
+
+def _empty(route: Route) -> Failure:
+    return Failure(Kind.EMPTY, "The model returned an empty completion.", provider=route.card.provider)
+
+
+class WholeReply:
+    """A reply that came in one piece."""
+
+    __slots__ = ("_frames", "card", "dialect")
+
+    streamed = False
+
+    def __init__(self, card: Card, frames: tuple[Frame, ...]) -> None:
+        self.card = card
+        self.dialect: DialectName = card.dialect
+        self._frames = frames
+
+    async def read(self) -> Sequence[Frame]:
+        frames, self._frames = self._frames, ()
+        return frames
+
+    def abort(self) -> None:
+        self._frames = ()
+
+
+class StreamReply:
+    """A reply that is still arriving."""
+
+    __slots__ = (
+        "_clock",
+        "_decoder",
+        "_ended",
+        "_over",
+        "_pending",
+        "_response",
+        "_route",
+        "_stall_s",
+        "card",
+        "dialect",
+    )
+
+    streamed = True
+
+    def __init__(
+        self, response: Response, route: Route, decoder: StreamDecoder, clock: Clock, stall_s: float
+    ) -> None:
+        self.card = route.card
+        self.dialect: DialectName = route.card.dialect
+        self._response = response
+        self._route = route
+        self._decoder = decoder
+        self._clock = clock
+        self._stall_s = stall_s
+        self._pending: list[Frame] = []
+        self._ended = False  # the terminal event was seen
+        self._over = False  # the body was read to its end
+
+    async def commit(self) -> None:
+        """Read until there is content or an end. Raises `CallFailed` for a failure before content."""
+        empty_end = False
+        stopped = False
+        while True:
+            frames = await self._next(committed=False)
+            self._pending += frames
+            for frame in frames:
+                for event in frame.events:
+                    kind = type(event)
+                    if kind in CONTENT_TYPES:
+                        return
+                    if kind is Failed:
+                        raise CallFailed(event.failure)  # type: ignore[union-attr]
+                    if kind is Stop and event.reason in _ENDS_EMPTY:  # type: ignore[union-attr]
+                        stopped = True
+                    empty_end = empty_end or kind is Finished
+            if empty_end:
+                if stopped:
+                    return
+                self._over = True
+                raise EmptyCompletion(_empty(self._route), self)
+
+    async def read(self) -> Sequence[Frame]:
+        if self._pending:
+            frames, self._pending = self._pending, []
+            return frames
+        while not self._over:
+            frames = await self._next(committed=True)
+            if frames:
+                return frames
+        return ()
+
+    async def _next(self, committed: bool) -> list[Frame]:
+        """Frames of the next read; at the end of the body, what the decoder makes of that."""
+        try:
+            data = await self._response.read()
+        except TransportError as error:
+            self._over = True
+            if self._ended:
+                return []
+            return self._end(_transport_failure(error, self._route, committed))
+        if not data:
+            self._over = True
+            return self._end(None)
+        frames = self._decoder.feed(data)
+        self._watch(frames, committed)
+        return frames
+
+    def _end(self, failure: Failure | None) -> list[Frame]:
+        if failure is None and not self._response.framed:
+            failure = Failure(
+                Kind.TRUNCATED, "The provider's stream ended early.", provider=self.card.provider
+            )
+        self._ended = True
+        return self._decoder.eof(failure)
+
+    def _watch(self, frames: list[Frame], committed: bool) -> None:
+        """Content moves the deadline; the end of the stream replaces it by a short one for what may trail."""
+        for frame in frames:
+            for event in frame.events:
+                kind = type(event)
+                if kind in CONTENT_TYPES:
+                    self._response.deadline = self._clock() + self._stall_s
+                elif kind is Finished or kind is Failed:
+                    self._ended = True
+                    self._response.deadline = self._clock() + _TRAILING_S
+
+    def abort(self) -> None:
+        self._over = True
+        self._pending = []
+        self._response.abort()
+
+
+_PHASES: Mapping[str, tuple[Kind, str]] = {
+    "connect": (Kind.CONNECT, "No connection to the provider."),
+    "tls": (Kind.TLS, "The provider's TLS certificate or handshake was not accepted."),
+    "connect_timeout": (Kind.CONNECT_TIMEOUT, "The provider did not accept a connection in time."),
+    "tls_timeout": (Kind.CONNECT_TIMEOUT, "The provider did not finish the TLS handshake in time."),
+    "first_byte_timeout": (Kind.FIRST_TOKEN_TIMEOUT, "The provider did not begin its answer in time."),
+    "stall": (Kind.STALLED, "The provider stopped sending."),
+    "total": (Kind.DEADLINE, "The answer took longer than allowed."),
+    "malformed": (Kind.MALFORMED, "The provider's reply is not valid HTTP."),
+    "too_large": (Kind.MALFORMED, "The provider's reply is larger than allowed."),
+    "truncated": (Kind.TRUNCATED, "The provider's reply ended early."),
+    "reset": (Kind.TRUNCATED, "The provider closed the connection."),
+    "write": (Kind.CONNECT, "The connection to the provider was lost."),
+    "closed": (Kind.SHUTTING_DOWN, "The gateway is shutting down."),
+}
+
+
+def _transport_failure(error: TransportError, route: Route, committed: bool) -> Failure:
+    kind, message = _PHASES[error.phase]
+    if kind is Kind.STALLED and not committed:
+        kind, message = Kind.FIRST_TOKEN_TIMEOUT, "The provider sent no content in time."
+    elif kind is Kind.DEADLINE and not committed and error.bytes_received == 0:
+        kind = Kind.FIRST_TOKEN_TIMEOUT
+    elif kind is Kind.TRUNCATED and not error.request_sent:
+        kind = Kind.CONNECT
+    return Failure(kind, message, provider=route.card.provider)

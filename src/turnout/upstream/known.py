@@ -1,0 +1,65 @@
+"""The shipped data: providers and models that work by their name alone.
+
+Promise: plain facts, read from one JSON file beside this module, once a process. A configuration overrides every one of them. Prices are
+not here: they age faster than this file and come from `prices`. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from turnout.core.card import Capability, Tier
+from turnout.core.model import DialectName
+
+_FILE = Path(__file__).with_name("known.json")
+
+
+class KnownProvider(Struct, frozen=True, forbid_unknown_fields=True):
+    """`key_variable` is the environment variable that the provider's own SDK reads; absent: no key is needed.
+
+    `prices_from` is the provider's id in the price data, where it differs.
+    """
+
+    dialect: DialectName | None = None
+    base_url: str | None = None
+    key_variable: str | None = None
+    tags: tuple[str, ...] = ()
+    quirks: tuple[str, ...] = ()
+    prices_from: str | None = None
+    signer: str | None = None
+
+
+class KnownModel(Struct, frozen=True, forbid_unknown_fields=True):
+    """`name` is what callers type, `id` what the provider calls it; windows are tokens."""
+
+    name: str
+    provider: str
+    id: str
+    tier: Tier | None = None
+    capabilities: tuple[Capability, ...] = ()
+    context_window: int | None = None
+    max_output: int | None = None
+    quirks: tuple[str, ...] = ()
+
+
+class Known(Struct, frozen=True):
+    """Both by name, in the order of preference."""
+
+    providers: dict[str, KnownProvider]
+    models: dict[str, KnownModel]
+
+
+class _File(Struct, frozen=True, forbid_unknown_fields=True):
+    providers: dict[str, KnownProvider]
+    models: tuple[KnownModel, ...]
+
+
+@cache
+def load_known() -> Known:
+    """The shipped data, decoded once a process."""
+    file = msgspec.json.decode(_FILE.read_bytes(), type=_File)
+    return Known(file.providers, {model.name: model for model in file.models})

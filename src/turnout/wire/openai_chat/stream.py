@@ -1,0 +1,331 @@
+"""An OpenAI chat stream as frames.
+
+Promise: any split of the bytes gives the same events; the frames' bytes concatenate to the input; one terminal event. The terminal
+marker is `[DONE]`: a stream that ends without it is truncated, even after a finish reason. A few providers never send it; for
+those (quirk `no_done`) a body that the transport proves whole ends well once every choice has its reason.
+
+Text, reasoning and every tool call are blocks of one numbering in each choice, in order of appearance; the dialect itself has none.
+A finish reason that is repeated counts once; usage that is repeated replaces. An error object wins over everything in its chunk.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from turnout.core.errors import Failure, Kind
+from turnout.core.events import (
+    AudioDelta,
+    Event,
+    Failed,
+    Finished,
+    Frame,
+    ReasoningDelta,
+    ReasoningRedacted,
+    ReasoningSignature,
+    RefusalDelta,
+    Started,
+    TextDelta,
+    ToolDelta,
+    ToolStart,
+)
+from turnout.wire.body import malformed
+from turnout.wire.codec import LINE_BYTES_MAX
+from turnout.wire.openai_chat.errors import decode_stream_failure
+from turnout.wire.openai_chat.reasoning import plain_text, proofs
+from turnout.wire.openai_chat.reasons import decode_stop
+from turnout.wire.openai_chat.shapes import (
+    UNREADABLE,
+    Call,
+    Chunk,
+    Said,
+    StreamChoice,
+    is_error,
+    split_content,
+)
+from turnout.wire.openai_chat.usage import decode_usage
+from turnout.wire.sse import SseOverflow, SseParser, parse_event
+
+NO_DONE = "no_done"
+_chunk = msgspec.json.Decoder(Chunk)
+_CHOICES_MAX = 1024
+_BLOCKS_MAX = 65_536
+
+
+class _Choice:
+    """How far one choice has come."""
+
+    __slots__ = ("by_id", "by_index", "called", "kind", "last_tool", "next", "open", "stopped")
+
+    def __init__(self) -> None:
+        self.next = 0
+        self.kind = ""  # of the block that text would go on in
+        self.open = 0
+        self.by_index: dict[int, int] = {}
+        self.by_id: dict[str, int] = {}
+        self.last_tool = -1
+        self.called = False
+        self.stopped = False
+
+    def block(self, kind: str) -> int:
+        """The index of the block that a delta of this kind belongs to."""
+        if self.kind != kind:
+            self.kind = kind
+            self.open = self.next
+            self.next += 1
+        return self.open
+
+    def new_tool(self) -> int:
+        self.kind = ""
+        index, self.next = self.next, self.next + 1
+        self.last_tool = index
+        self.called = True
+        return index
+
+
+class Decoder:
+    """See `wire.codec.StreamDecoder`."""
+
+    __slots__ = ("_choices", "_done", "_held_bytes", "_lenient", "_parser", "_started")
+
+    def __init__(self, quirks: frozenset[str] = frozenset()) -> None:
+        self._parser = SseParser(LINE_BYTES_MAX)
+        self._held_bytes = 0
+        self._started = False
+        self._done = False
+        self._lenient = NO_DONE in quirks
+        self._choices: dict[int, _Choice] = {}
+
+    # -- bytes → frames
+    def feed(self, data: bytes) -> list[Frame]:
+        if self._done:
+            return [Frame(data)] if data else []
+        if self._held_bytes or b"\r" in data:
+            return self._feed_parser(data)
+        pieces = data.split(b"\n\n")
+        rest = pieces.pop()
+        frames = []
+        for piece in pieces:
+            raw = piece + b"\n\n"
+            frames.append(Frame(raw, self._raw_events(raw)))
+        if rest:
+            frames += self._feed_parser(rest)
+        return frames
+
+    def _feed_parser(self, data: bytes) -> list[Frame]:
+        if self._done:
+            return [Frame(data)]
+        self._held_bytes += len(data)
+        try:
+            events = self._parser.feed(data)
+        except SseOverflow:
+            return self._overflow()
+        frames = []
+        for event in events:
+            self._held_bytes -= len(event.raw)
+            frames.append(Frame(event.raw, self._data_events(event.data)))
+        return frames + self._after_end()
+
+    def _after_end(self) -> list[Frame]:
+        """Once the end was seen, nothing is held back any more."""
+        rest = self._parser.rest() if self._done else None
+        return [] if rest is None else [Frame(rest.raw)]
+
+    def _overflow(self) -> list[Frame]:
+        rest = self._parser.rest()
+        self._done = True
+        failed = Failed(malformed("An event of the provider's stream is too long."))
+        return [Frame(b"" if rest is None else rest.raw, (failed,))]
+
+    def eof(self, failure: Failure | None) -> list[Frame]:
+        if self._done:
+            return self._after_end()
+        rest = self._parser.rest()
+        frames: list[Frame] = []
+        end = failure or Failure(Kind.TRUNCATED, "The provider's stream ended before the reply was complete.")
+        if rest is not None:
+            events = self._last_events(rest.data) if failure is None else ()
+            blank = failure is None and not rest.raw.strip()
+            frames += [Frame(rest.raw, events)] if events or blank else self._end(end, rest.raw)
+        if failure is None and self._lenient and self._complete() and not self._done:
+            self._done = True
+            return [*frames, Frame(b"", (Finished(),))]
+        return frames + self._end(end)
+
+    def _complete(self) -> bool:
+        return bool(self._choices) and all(choice.stopped for choice in self._choices.values())
+
+    def _end(self, failure: Failure, raw: bytes = b"") -> list[Frame]:
+        """The terminal event that is missing; half an event's bytes go with it, so that no relay passes them on."""
+        if self._done:
+            return []
+        self._done = True
+        return [Frame(raw, (Failed(failure),))]
+
+    def _last_events(self, data: bytes | None) -> tuple[Event, ...]:
+        """An event without its blank line counts if it is whole; half an event is nothing."""
+        if data is None:
+            return ()
+        if data.strip() != b"[DONE]":
+            try:
+                _chunk.decode(data)
+            except UNREADABLE:
+                return ()
+        return self._data_events(data)
+
+    # -- one event's data → events
+    def _raw_events(self, raw: bytes) -> tuple[Event, ...]:
+        if raw.startswith(b"data: ") and raw.find(b"\n", 6) == len(raw) - 2:
+            return self._data_events(raw[6:-2])
+        return self._data_events(parse_event(raw).data)
+
+    def _data_events(self, data: bytes | None) -> tuple[Event, ...]:
+        if not data or self._done:
+            return ()
+        try:
+            chunk = _chunk.decode(data)
+        except UNREADABLE:
+            return self._done_or_unreadable(data)
+        choices = chunk.choices
+        if choices and len(choices) == 1 and self._started and chunk.usage is None and not chunk.error:
+            choice = choices[0]
+            delta = choice.delta
+            if (
+                delta is not None
+                and type(delta.content) is str
+                and choice.finish_reason is None
+                and _only_text(delta)
+            ):
+                return self._text(delta.content, choice.index or 0)
+        try:
+            return tuple(self._events(chunk))
+        except msgspec.ValidationError:  # more choices or calls than any reply has
+            self._done = True
+            return (Failed(malformed("The provider's stream has no end of choices.")),)
+
+    def _text(self, text: str, number: int) -> tuple[Event, ...]:
+        if not text:
+            self._choice(number)
+            return ()
+        return (TextDelta(text, self._choice(number).block("text"), number),)
+
+    def _done_or_unreadable(self, data: bytes) -> tuple[Event, ...]:
+        if data.strip() == b"[DONE]":
+            self._done = True
+            return (*self._begin(Chunk()), *self._missing_stops(), Finished())
+        self._done = True
+        return (Failed(malformed("The provider's stream holds an event that cannot be read.")),)
+
+    def _missing_stops(self) -> list[Event]:
+        """Choices that ended without a word: some providers leave it out, the end marker vouches for the rest."""
+        events: list[Event] = []
+        for number, choice in self._choices.items():
+            if not choice.stopped:
+                choice.stopped = True
+                events.append(decode_stop(None, number, called_tools=choice.called))
+        return events
+
+    def _choice(self, number: int) -> _Choice:
+        choice = self._choices.get(number)
+        if choice is None:
+            choice = self._choices[number] = _Choice()
+            if len(self._choices) > _CHOICES_MAX:
+                raise msgspec.ValidationError("too many choices")
+        return choice
+
+    def _begin(self, chunk: Chunk) -> list[Event]:
+        if self._started:
+            return []
+        self._started = True
+        created = int(chunk.created) if chunk.created else None
+        return [Started(chunk.id or "", chunk.model or "", created)]
+
+    def _events(self, chunk: Chunk) -> list[Event]:
+        if is_error(chunk.error):
+            self._done = True
+            return [*self._begin(chunk), Failed(decode_stream_failure(chunk.error))]
+        events = self._begin(chunk)
+        for choice in chunk.choices or ():
+            events += self._choice_events(choice)
+        usage = decode_usage(chunk.usage)
+        if usage is None and chunk.x_groq is not None:
+            usage = decode_usage(chunk.x_groq.usage)
+        if usage is not None:
+            events.append(usage)
+        return events
+
+    def _choice_events(self, wire: StreamChoice) -> list[Event]:
+        number = wire.index or 0
+        choice = self._choice(number)
+        events = [] if wire.delta is None else self._delta_events(choice, wire.delta, number)
+        if wire.finish_reason and not choice.stopped:
+            choice.stopped = True
+            events.append(decode_stop(wire.finish_reason, number, called_tools=choice.called))
+        return events
+
+    def _delta_events(self, choice: _Choice, delta: Said, number: int) -> list[Event]:
+        text, thought = split_content(delta.content)
+        thought = thought or plain_text(delta.reasoning_content, delta.reasoning, delta.reasoning_details)
+        events: list[Event] = []
+        if thought:
+            events.append(ReasoningDelta(thought, choice.block("reasoning"), number))
+        if delta.reasoning_details:
+            for signature, data, origin in proofs(delta.reasoning_details):
+                index = choice.block("reasoning")
+                if signature is not None:
+                    events.append(ReasoningSignature(signature, origin, index, number))
+                else:
+                    events.append(ReasoningRedacted(data or "", origin, index, number))
+        if text:
+            events.append(TextDelta(text, choice.block("text"), number))
+        if delta.refusal:
+            events.append(RefusalDelta(delta.refusal, number))
+        if delta.audio is not None and (delta.audio.data or delta.audio.transcript):
+            audio = delta.audio
+            events.append(AudioDelta(audio.data or "", audio.transcript or "", audio.id or None, number))
+        for call in delta.tool_calls or ():
+            events += self._call(choice, call, number)
+        legacy = delta.function_call
+        if legacy is not None and (legacy.name or legacy.arguments):
+            events += self._call(choice, Call(0, None, legacy), number)
+        return events
+
+    def _call(self, choice: _Choice, call: Call, number: int) -> list[Event]:
+        name, arguments, custom = call.spoken
+        index = self._known_call(choice, call, name)
+        events: list[Event] = []
+        if index is None:
+            index = choice.new_tool()
+            if choice.next > _BLOCKS_MAX:
+                raise msgspec.ValidationError("too many tool calls")
+            events.append(ToolStart(index, call.id or "", name, number, custom))
+        if call.index is not None:
+            choice.by_index[call.index] = index
+        if call.id:
+            choice.by_id[call.id] = index
+        if arguments:
+            events.append(ToolDelta(index, arguments, number))
+        return events
+
+    def _known_call(self, choice: _Choice, call: Call, name: str) -> int | None:
+        """Which open call a piece belongs to: by its id, by its position, else the last one; `None` opens a new call."""
+        if call.id and call.id in choice.by_id:
+            return choice.by_id[call.id]
+        if call.index is not None and call.index in choice.by_index:
+            if call.id and name:  # a position that is used again for another call
+                return None
+            return choice.by_index[call.index]
+        if call.id or name or choice.last_tool < 0:
+            return None
+        return choice.last_tool if call.index is None else None
+
+
+def _only_text(delta: Said) -> bool:
+    return (
+        delta.tool_calls is None
+        and not delta.refusal
+        and not delta.reasoning_content
+        and not delta.reasoning
+        and not delta.reasoning_details
+        and delta.function_call is None
+        and delta.audio is None
+    )

@@ -1,0 +1,300 @@
+"""A canonical request as a chat completions request.
+
+An allow-list: what the dialect, or this target, cannot say is dropped and named; every name has a row in `wire/losses.py`. Tool results
+become tool messages of their own before the rest of their turn, in the order of the calls; what a tool message cannot hold (images) follows as
+a user turn, so that it is not lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from turnout.core.model import (
+    Message,
+    Part,
+    Reasoning,
+    Refusal,
+    Request,
+    ResponseFormat,
+    Text,
+    Tool,
+    ToolCall,
+    ToolResult,
+)
+from turnout.wire.codec import Encoded, Target
+from turnout.wire.effort import effort_for
+from turnout.wire.openai_chat.parts import DIALECT, Drops, WirePart, cache_member, encode_part
+from turnout.wire.openai_chat.reasoning import Detail, format_of
+
+_encode = msgspec.json.Encoder().encode
+_EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh"})
+_PLAIN = (
+    "temperature",
+    "top_p",
+    "n",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "logprobs",
+    "top_logprobs",
+)
+_NO_ARGUMENTS = Raw(b'{"type":"object","properties":{}}')
+
+
+def encode_request(request: Request, target: Target) -> Encoded:
+    """Never fails: what cannot be said is dropped and named."""
+    drops = Drops(foreign=request.dialect != DIALECT)
+    body: dict[str, Any] = {"model": target.model, "messages": _messages(request.messages, target, drops)}
+    _add_params(body, request, target, drops)
+    _add_tools(body, request, target, drops)
+    _add_format(body, request.response_format)
+    _add_reasoning(body, request, target, drops)
+    if request.stream:
+        body["stream"] = True
+        if "no_stream_options" not in target.quirks:
+            body["stream_options"] = {"include_usage": True}
+    if drops.foreign:
+        drops.note("extras", bool(request.extras))
+    else:
+        body.update({extra.name: extra.raw for extra in request.extras})
+    return Encoded(_encode(body), drops.names())
+
+
+# -- the conversation
+def _messages(messages: Iterable[Message], target: Target, drops: Drops) -> list[dict[str, Any]]:
+    out: list[dict[str, Any]] = []
+    for message in messages:
+        if message.role == "assistant":
+            out.append(_assistant(message, target, drops))
+        elif message.role == "user":
+            out += _user(message, target, drops)
+        else:
+            role = (
+                "developer" if message.role == "developer" and "developer_role" in target.quirks else "system"
+            )
+            out.append(_turn(role, message.content, message.name, target, drops))
+    return out
+
+
+def _turn(
+    role: str, content: Sequence[Part], name: str | None, target: Target, drops: Drops
+) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": role, "content": _content(content, target, drops)}
+    if name is not None:
+        message["name"] = name
+    return message
+
+
+def _content(parts: Sequence[Part], target: Target, drops: Drops) -> str | list[WirePart]:
+    """Plain text where one text says it all."""
+    if len(parts) == 1 and isinstance(parts[0], Text) and parts[0].cache is None:
+        return parts[0].text
+    encoded = [wire for part in parts if (wire := encode_part(part, target, drops)) is not None]
+    if len(encoded) == 1 and isinstance(encoded[0], dict) and encoded[0].keys() == {"type", "text"}:
+        return str(encoded[0]["text"])
+    return encoded or ""
+
+
+def _user(message: Message, target: Target, drops: Drops) -> list[dict[str, Any]]:
+    """Tool results first: the API wants them right after the calls that they answer."""
+    out: list[dict[str, Any]] = []
+    rest: list[Part] = []
+    for part in message.content:
+        if isinstance(part, ToolResult):
+            out.append(_result(part, rest, target, drops))
+        else:
+            rest.append(part)
+    if rest or not out:
+        out.append(_turn("user", rest, message.name, target, drops))
+    return out
+
+
+def _result(result: ToolResult, rest: list[Part], target: Target, drops: Drops) -> dict[str, Any]:
+    texts = [part for part in result.content if isinstance(part, Text)]
+    others = [part for part in result.content if not isinstance(part, Text)]
+    if others:
+        rest.append(Text(f"Content of the result of tool call {result.call_id}:"))
+        rest += others
+        drops.note("tool_results.media")
+    if result.is_error:
+        drops.note("tool_results.is_error")
+        texts = [Text("Error: "), *texts] if texts else [Text("Error")]
+    message: dict[str, Any] = {
+        "role": "tool",
+        "tool_call_id": result.call_id,
+        "content": "".join(part.text for part in texts)
+        if result.is_error or all(part.cache is None for part in texts)
+        else _content(texts, target, drops),
+    }
+    message.update(cache_member(result.cache, target, drops))
+    return message
+
+
+def _assistant(message: Message, target: Target, drops: Drops) -> dict[str, Any]:
+    parts: list[Part] = []
+    calls: list[dict[str, Any]] = []
+    thoughts: list[Reasoning] = []
+    for part in message.content:
+        if isinstance(part, ToolCall):
+            calls.append(_call(part, target, drops))
+        elif isinstance(part, Reasoning):
+            thoughts.append(part)
+        else:
+            parts.append(part)
+    wire = _turn("assistant", parts, message.name, target, drops)
+    if all(isinstance(part, Text) and part.cache is None for part in parts):
+        wire["content"] = "".join(part.text for part in parts if isinstance(part, Text)) if parts else None
+    if len(parts) == 1 and isinstance(parts[0], Refusal):
+        wire["content"], wire["refusal"] = None, parts[0].text
+    if calls:
+        wire["tool_calls"] = calls
+    elif wire["content"] is None and "refusal" not in wire:
+        wire["content"] = ""
+    _add_thoughts(wire, thoughts, target, drops)
+    return wire
+
+
+def _call(call: ToolCall, target: Target, drops: Drops) -> dict[str, Any]:
+    drops.note("tool_calls.signature", call.signature is not None)
+    drops.note("cache_control", call.cache is not None)
+    if call.custom:
+        return {"id": call.id, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
+    function = {"name": call.name, "arguments": call.arguments or "{}"}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _add_thoughts(wire: dict[str, Any], thoughts: list[Reasoning], target: Target, drops: Drops) -> None:
+    """Earlier reasoning goes back only to providers that take it; proofs go with it where the shape is understood."""
+    if not thoughts:
+        return
+    if "reasoning_details" in target.quirks:
+        wire["reasoning_details"] = [
+            detail for index, part in enumerate(thoughts) for detail in _details(part, index)
+        ]
+        return
+    drops.note("reasoning.signature", any(part.signature or part.redacted for part in thoughts))
+    if "reasoning_content" in target.quirks:
+        wire["reasoning_content"] = "".join(part.text for part in thoughts)
+    else:
+        drops.note("reasoning.history")
+
+
+def _details(part: Reasoning, index: int) -> list[Detail]:
+    word = format_of(part.origin)
+    out = []
+    if part.text or part.signature is not None:
+        out.append(Detail("reasoning.text", part.text, part.signature, None, word, index))
+    if part.redacted is not None:
+        out.append(Detail("reasoning.encrypted", None, None, part.redacted, word, index))
+    return out
+
+
+# -- tools and parameters
+def _add_tools(body: dict[str, Any], request: Request, target: Target, drops: Drops) -> None:
+    tools: list[Any] = []
+    for tool in request.tools:
+        if isinstance(tool, Tool):
+            tools.append(_tool(tool, target, drops))
+        elif tool.dialect == DIALECT:
+            tools.append(tool.raw)
+        else:
+            drops.note("tools.opaque")
+    if not tools:
+        return
+    body["tools"] = tools
+    choice = request.tool_choice
+    if choice is not None:
+        named = {"type": "function", "function": {"name": choice.name}}
+        body["tool_choice"] = named if choice.mode == "named" else choice.mode
+    if request.params.parallel_tool_calls is not None:
+        body["parallel_tool_calls"] = request.params.parallel_tool_calls
+
+
+def _tool(tool: Tool, target: Target, drops: Drops) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name}
+    if tool.description is not None:
+        function["description"] = tool.description
+    if tool.schema is not None or drops.foreign:
+        function["parameters"] = tool.schema or _NO_ARGUMENTS
+    if tool.strict is not None:
+        function["strict"] = tool.strict
+    wire: dict[str, Any] = {
+        "type": "function",
+        "function": function,
+        **cache_member(tool.cache, target, drops),
+    }
+    if drops.foreign:
+        drops.note("tools.extras", bool(tool.extras))
+    else:
+        wire.update({extra.name: extra.raw for extra in tool.extras})
+    return wire
+
+
+def _add_format(body: dict[str, Any], wanted: ResponseFormat | None) -> None:
+    if wanted is None:
+        return
+    if wanted.kind != "json_schema":
+        body["response_format"] = {"type": wanted.kind}
+        return
+    schema: dict[str, Any] = {"name": wanted.name or "answer"}
+    if wanted.description is not None:
+        schema["description"] = wanted.description
+    if wanted.schema is not None:
+        schema["schema"] = wanted.schema
+    if wanted.strict is not None:
+        schema["strict"] = wanted.strict
+    body["response_format"] = {"type": "json_schema", "json_schema": schema}
+
+
+def _add_reasoning(body: dict[str, Any], request: Request, target: Target, drops: Drops) -> None:
+    control = request.reasoning
+    if control is None:
+        return
+    if target.capabilities and "reasoning" not in target.capabilities:
+        drops.note("reasoning", control.mode != "disabled")
+        return
+    effort = control.effort
+    if control.mode == "disabled":
+        effort = "none"
+    elif effort is None and control.budget_tokens is not None:
+        effort = effort_for(control.budget_tokens)
+        drops.note("reasoning.budget_tokens")
+    if effort == "max":
+        effort = "high"
+        drops.note("reasoning.effort")
+    if effort in _EFFORTS or not drops.foreign:
+        body["reasoning_effort"] = effort
+    drops.note("reasoning.display", control.display is not None)
+
+
+def _add_params(body: dict[str, Any], request: Request, target: Target, drops: Drops) -> None:
+    params = request.params
+    if params.max_tokens is not None:
+        name = "max_completion_tokens" if "max_completion_tokens" in target.quirks else "max_tokens"
+        body[name] = params.max_tokens
+    for name in _PLAIN:
+        value = getattr(params, name)
+        if value is not None:
+            body[name] = value
+    for name in ("user", "verbosity", "prompt_cache_key"):
+        value = getattr(params, name)
+        if value is not None:
+            body[name] = value
+    if params.stop:
+        body["stop"] = list(params.stop)
+    if params.top_k is not None:
+        if drops.foreign and "top_k" not in target.quirks:
+            drops.note("top_k")
+        else:
+            body["top_k"] = params.top_k
+    if params.service_tier is not None:
+        if drops.foreign and params.service_tier not in ("auto", "default"):
+            drops.note("service_tier")
+        else:
+            body["service_tier"] = params.service_tier
+    if params.cache is not None:
+        body.update(cache_member(params.cache, target, drops))

@@ -1,0 +1,91 @@
+"""Is what a client of the other dialect reads the same as what the provider's own SDK reads?"""
+
+from __future__ import annotations
+
+import json
+
+from tests.fidelity.recordings import Dialect
+from tests.fidelity.views import Said, Tokens, Tool, View
+
+# Why a reply ended, from either dialect's words to one vocabulary. `None` and "" mean that the provider said nothing.
+_REASONS = {
+    "stop": "stop",
+    "eos": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "pause_turn": "stop",
+    "compaction": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_calls": "tools",
+    "tool_use": "tools",
+    "function_call": "tools",
+    "content_filter": "refused",
+    "refusal": "refused",
+}
+
+
+def reason(said: Said) -> str:
+    """A provider that names no reason, or `stop` beside tool calls, means what its content says."""
+    word = _REASONS.get(said.finish or "stop", said.finish or "")
+    return "tools" if word == "stop" and said.tools else word
+
+
+def differences(expected: View, found: View, client: Dialect) -> list[str]:
+    """Field by field; empty when nothing was lost. `client` is the dialect that `found` was read in."""
+    if expected.failed or found.failed:
+        return [] if expected.failed == found.failed else [f"failed: {expected.failed} → {found.failed}"]
+    wanted = expected.choices[:1] if client == "anthropic" else expected.choices
+    if len(wanted) != len(found.choices):
+        if not wanted and not any(said.text or said.tools for said in found.choices):
+            return tokens(expected.tokens, found.tokens)
+        return [f"choices: {len(wanted)} → {len(found.choices)}"]
+    out: list[str] = []
+    for one, other in zip(wanted, found.choices, strict=True):
+        out += _said(one, other, client)
+    return out + tokens(expected.tokens, found.tokens)
+
+
+def _said(one: Said, other: Said, client: Dialect) -> list[str]:
+    out = []
+    text, other_text = one.text, other.text
+    if client == "anthropic":  # a refusal is text there; the reason tells it apart
+        text += one.refusal
+        other_text += other.refusal
+    if text != other_text:
+        out.append(f"text: {text[:80]!r} → {other_text[:80]!r}")
+    if one.reasoning != other.reasoning:
+        out.append(f"reasoning: {one.reasoning[:80]!r} → {other.reasoning[:80]!r}")
+    if [tool.name for tool in one.tools] != [tool.name for tool in other.tools]:
+        out.append(f"tool names: {[t.name for t in one.tools]} → {[t.name for t in other.tools]}")
+    else:
+        for tool, found in zip(one.tools, other.tools, strict=True):
+            if not same_arguments(tool, found):
+                out.append(f"arguments: {tool.arguments[:80]!r} → {found.arguments[:80]!r}")
+    if reason(one) != reason(other) and not (one.refusal and reason(other) == "refused"):
+        out.append(f"finish: {one.finish} → {other.finish}")
+    return out
+
+
+def same_arguments(one: Tool, other: Tool) -> bool:
+    """Equal as JSON. Text that is no JSON object (cut short, say) must still be there in full."""
+    try:
+        wanted = json.loads(one.arguments or "{}")
+    except ValueError:
+        return one.arguments == other.arguments or json.dumps(one.arguments) in other.arguments
+    if not isinstance(wanted, dict):
+        return json.dumps(one.arguments) in other.arguments or one.arguments == other.arguments
+    try:
+        return bool(wanted == json.loads(other.arguments or "{}"))
+    except ValueError:
+        return False
+
+
+def tokens(one: Tokens, other: Tokens) -> list[str]:
+    out = []
+    for name in Tokens.__struct_fields__:
+        wanted, found = getattr(one, name), getattr(other, name)
+        if (wanted or 0) != (found or 0):
+            out.append(f"{name} tokens: {wanted} → {found}")
+    return out

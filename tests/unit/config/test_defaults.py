@@ -1,0 +1,98 @@
+"""What is served without a file, and what a first file holds."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from turnout.config.defaults import demo_config, init_text, with_known_keys
+from turnout.config.load import load_text
+from turnout.core.card import TIERS, Task
+from turnout.upstream.known import load_known
+
+KNOWN = load_known()
+SIX = ("openai", "anthropic", "google", "mistral", "deepseek", "groq")
+URLS = {name: f"http://127.0.0.1:9/{name}" for name in SIX}
+
+
+def test_the_demo_serves_every_known_model() -> None:
+    config = demo_config(KNOWN, URLS, {})
+    assert config.models.keys() == KNOWN.models.keys()
+    assert {name: p.base_url for name, p in config.providers.items()} == URLS
+    assert all(p.api_key == f"sim-{name}" for name, p in config.providers.items())
+    assert config.routing.tiers.keys() == set(TIERS)
+    assert config.routing.tasks.keys() == set(get_args(Task))
+
+
+def test_the_demo_falls_back_to_other_providers() -> None:
+    models = demo_config(KNOWN, URLS, {}).models
+    for name, model in models.items():
+        if "embeddings" in KNOWN.models[name].capabilities:
+            assert model.fallbacks == ()
+            continue
+        providers = [models[fallback].provider for fallback in model.fallbacks]
+        assert len(providers) >= 2
+        assert model.provider not in providers
+        assert len(set(providers)) == len(providers)
+        assert models[model.fallbacks[0]].tier == model.tier
+
+
+def test_a_key_in_the_environment_makes_a_provider_real() -> None:
+    config = demo_config(KNOWN, URLS, {"GROQ_API_KEY": "gsk-1", "OPENAI_API_KEY": ""})
+    assert config.providers["groq"].base_url == "https://api.groq.com/openai/v1"
+    assert config.providers["groq"].api_key == "gsk-1"
+    assert config.providers["openai"].api_key == "sim-openai"
+
+
+def test_the_demo_of_few_providers_has_no_dangling_names() -> None:
+    config = demo_config(KNOWN, {"mistral": "http://127.0.0.1:9"}, {})
+    assert {model.provider for model in config.models.values()} == {"mistral"}
+    assert config.routing.tasks["reasoning"] in config.models
+
+
+@pytest.mark.parametrize(
+    "found", [(), ("openai",), ("deepseek", "groq"), ("ollama",), tuple(KNOWN.providers)]
+)
+def test_a_first_file_loads(found: tuple[str, ...]) -> None:
+    env = {p.key_variable: "sk-1" for name, p in KNOWN.providers.items() if name in found and p.key_variable}
+    text = init_text(KNOWN, found)
+    config = load_text(text, "turnout.yaml", env, tuple(KNOWN.providers))
+    assert set(config.providers) == set(found)
+    assert {name for name, model in KNOWN.models.items() if model.provider in found} == set(config.models)
+    assert ("turnout run" in text) == (not found)
+
+
+def test_a_first_file_loads_with_one_more_provider_uncommented() -> None:
+    text = init_text(KNOWN, ["openai"])
+    lines = [
+        line.replace("# ", "", 1) if "provider: groq" in line or "groq: {" in line else line
+        for line in text.splitlines()
+    ]
+    env = {"OPENAI_API_KEY": "sk-1", "GROQ_API_KEY": "gsk-1"}
+    config = load_text("\n".join(lines), "turnout.yaml", env, tuple(KNOWN.providers))
+    assert config.models["llama-3.1-8b"].fallbacks == ("gpt-4o-mini",)
+
+
+def test_known_providers_need_only_their_name() -> None:
+    text = """
+providers:
+  openai: {tags: [us]}
+  groq: {base_url: "http://127.0.0.1:9"}
+  mistral: {api_key: own}
+  deepseek: {headers: {x-key: own}}
+models:
+  a: {provider: anthropic}
+  b: {provider: google}
+"""
+    env = {p.key_variable: f"key-of-{name}" for name, p in KNOWN.providers.items() if p.key_variable}
+    del env["GEMINI_API_KEY"]
+    config = with_known_keys(load_text(text, "t", {}, tuple(KNOWN.providers)), KNOWN, env)
+    assert {name: provider.api_key for name, provider in config.providers.items()} == {
+        "openai": "key-of-openai",
+        "groq": None,
+        "mistral": "own",
+        "deepseek": None,
+        "anthropic": "key-of-anthropic",
+    }
+    assert config.providers["openai"].tags == ("us",)

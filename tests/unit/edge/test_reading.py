@@ -1,0 +1,141 @@
+"""Reading requests: limits hold before work is done, and hold on hostile input."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.core.errors import CallFailed, Kind
+from turnout.edge.reading import (
+    STRUCTURES_MAX,
+    ClientLeft,
+    Facts,
+    check_depth,
+    query_credential,
+    read_body,
+    read_headers,
+)
+
+JSON = st.recursive(
+    st.none() | st.text(alphabet='ab"\\[]{}\n,:', max_size=8) | st.integers(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(alphabet='"[{\\x', max_size=4), inner, max_size=3)
+    ),
+    max_leaves=30,
+)
+
+
+def depth_of(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + max((depth_of(item) for item in value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max((depth_of(item) for item in value), default=0)
+    return 0
+
+
+@given(JSON, st.integers(min_value=0, max_value=6))
+def test_depth_is_measured_exactly(value: Any, allowed: int) -> None:
+    body = json.dumps(value).encode()
+    if depth_of(value) <= allowed:
+        check_depth(body, allowed)
+    else:
+        with pytest.raises(CallFailed) as caught:
+            check_depth(body, allowed)
+        assert caught.value.failure.kind is Kind.BAD_REQUEST
+
+
+@given(st.binary(max_size=300), st.integers(min_value=0, max_value=10))
+def test_depth_check_survives_any_bytes(body: bytes, allowed: int) -> None:
+    try:
+        check_depth(body, allowed)
+    except CallFailed as error:
+        assert error.failure.kind is Kind.BAD_REQUEST
+
+
+def test_ten_thousand_deep_is_refused() -> None:
+    with pytest.raises(CallFailed):
+        check_depth(b"[" * 10_000 + b"]" * 10_000, 128)
+
+
+def test_brackets_in_strings_do_not_count() -> None:
+    check_depth(json.dumps({"text": "[" * 10_000 + '\\"{'}).encode(), 128)
+
+
+def test_too_many_structures_are_refused() -> None:
+    with pytest.raises(CallFailed):
+        check_depth(b"[" + b"[]," * (STRUCTURES_MAX + 1) + b"0]", 128)
+
+
+def test_an_unterminated_string_of_quotes_is_read_once() -> None:
+    check_depth(b'{"a":[' * 3 + b'"' + b'\\"[' * 200_000, 2**30)
+
+
+def facts(length: int | None = None, encoded: bool = False) -> Facts:
+    return Facts(None, length, {}, b"", encoded)
+
+
+def receiver(*messages: dict[str, Any]) -> Any:
+    queue = list(messages)
+
+    async def receive() -> dict[str, Any]:
+        return queue.pop(0)
+
+    return receive
+
+
+def part(body: bytes, more: bool) -> dict[str, Any]:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+async def test_body_in_pieces() -> None:
+    assert await read_body(receiver(part(b"ab", True), part(b"c", False)), facts(), 10) == b"abc"
+
+
+async def test_declared_length_is_refused_before_reading() -> None:
+    with pytest.raises(CallFailed) as caught:
+        await read_body(receiver(), facts(length=11), 10)
+    assert caught.value.failure.kind is Kind.TOO_LARGE
+
+
+@pytest.mark.parametrize("messages", [[part(b"x" * 11, False)], [part(b"x" * 6, True), part(b"x" * 6, True)]])
+async def test_real_length_is_refused(messages: list[dict[str, Any]]) -> None:
+    with pytest.raises(CallFailed) as caught:
+        await read_body(receiver(*messages), facts(), 10)
+    assert caught.value.failure.kind is Kind.TOO_LARGE
+
+
+async def test_a_client_that_leaves_and_one_that_is_late() -> None:
+    with pytest.raises(ClientLeft):
+        await read_body(receiver(part(b"x", True), {"type": "http.disconnect", "late": False}), facts(), 10)
+    with pytest.raises(CallFailed) as caught:
+        await read_body(receiver(part(b"x", True), {"type": "http.disconnect", "late": True}), facts(), 10)
+    assert caught.value.failure.kind is Kind.BODY_TIMEOUT
+
+
+async def test_compressed_bodies_are_refused() -> None:
+    with pytest.raises(CallFailed) as caught:
+        await read_body(receiver(), facts(encoded=True), 10)
+    assert caught.value.failure.kind is Kind.UNSUPPORTED
+
+
+def test_credentials_in_every_form() -> None:
+    for header in [
+        (b"authorization", b"Bearer k"),
+        (b"x-api-key", b"k"),
+        (b"x-goog-api-key", b"k"),
+        (b"api-key", b"k"),
+    ]:
+        assert read_headers([header], frozenset()).credential == b"k"
+    assert query_credential(b"alt=sse&key=k") == b"k"
+    assert query_credential(b"alt=sse") is None
+    assert read_headers([(b"authorization", b"Basic abc")], frozenset()).credential is None
+
+
+def test_forwarded_headers_are_an_allow_list_without_line_breaks() -> None:
+    headers = [(b"anthropic-beta", b"x"), (b"cookie", b"secret"), (b"anthropic-beta", b"a\r\nevil: 1")]
+    assert read_headers(headers, frozenset({b"anthropic-beta"})).forward == b"anthropic-beta: x\r\n"

@@ -1,0 +1,104 @@
+"""The log's writer: nothing lost when told to close, bounded when the store is down, loud when rows are lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.contract.test_log_store import row
+from turnout.core.record import LogRow
+from turnout.store.ports import LogFilter, StoreError
+from turnout.store.sqlite import SqliteStore
+from turnout.telemetry.request_log import RequestLog
+
+
+class Flaky:
+    """A store that can be down, or held."""
+
+    def __init__(self) -> None:
+        self.rows: list[LogRow] = []
+        self.down = False
+        self.permanent = False
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def append(self, rows: Sequence[LogRow]) -> None:
+        self.gate.wait(30)
+        if self.down:
+            raise StoreError("down", permanent=self.permanent)
+        self.rows += rows
+
+    def query(self, filter: LogFilter) -> list[LogRow]:
+        return self.rows
+
+    def purge(self, before_ms: int, rows_max: int) -> int:
+        return 0
+
+    def close(self) -> None: ...
+
+
+def test_everything_put_is_stored_and_seen_once(tmp_path: Path) -> None:
+    store = SqliteStore(f"sqlite:///{tmp_path}/log.db")
+    seen: list[LogRow] = []
+    log = RequestLog(store, seen.extend)
+    for number in range(1, 5001):
+        log.put(row(number))
+    assert log.close()
+    assert len(store.query(LogFilter(limit=10_000))) == 5000
+    assert [r.id for r in seen] == list(range(1, 5001))
+    assert (log.rows_written, log.rows_lost) == (5000, 0)
+    store.close()
+
+
+def test_rows_wait_for_a_store_that_comes_back() -> None:
+    store = Flaky()
+    store.down = True
+    log = RequestLog(store, lambda rows: None, retry_s=0.01)
+    for number in range(10):
+        log.put(row(number))
+    log.flush()
+    store.down = False
+    assert log.drained(10.0)
+    assert len(store.rows) == 10
+    assert log.close()
+
+
+def test_a_full_queue_loses_the_new_and_counts_them(capsys: pytest.CaptureFixture[str]) -> None:
+    store = Flaky()
+    store.gate.clear()
+    log = RequestLog(store, lambda rows: None, queue_rows_max=100, batch_rows=10)
+    for number in range(250):
+        log.put(row(number))
+    assert log.rows_lost == 150
+    store.gate.set()
+    assert not log.close()
+    assert [r.id for r in store.rows] == list(range(100))
+    assert "rows are being lost" in capsys.readouterr().err
+
+
+def test_closing_with_a_store_that_is_down_ends_and_says_what_is_lost(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    store = Flaky()
+    store.down = True
+    log = RequestLog(store, lambda rows: None, retry_s=0.01)
+    log.put(row(1))
+    assert not log.close()
+    assert log.rows_lost == 1
+    assert "1 log rows lost" in capsys.readouterr().err
+
+
+def test_a_batch_that_can_never_be_stored_does_not_block_the_next() -> None:
+    store = Flaky()
+    store.down = store.permanent = True
+    log = RequestLog(store, lambda rows: None, retry_s=0.01)
+    log.put(row(1))
+    log.drained(10.0)
+    store.down = False
+    log.put(row(2))
+    assert log.drained(10.0)
+    assert [r.id for r in store.rows] == [2]
+    log.close()
