@@ -80,7 +80,9 @@ class Tap:
     def close(self, call: Call, reply: TappedReply, failure: Failure | None) -> None:
         """Write the row of a call whose reply ended, well or not."""
         card, usage = reply.card, reply.usage
-        if usage is None or (failure is not None and reply.characters > usage.output * CHARACTERS_PER_TOKEN):
+        if usage is None or (
+            failure is not None and reply.stop is None
+        ):  # counts before the end are provisional
             usage = _estimate(call, usage, reply.characters)
         price = card.price
         if price is None:
@@ -176,7 +178,7 @@ def _estimate(call: Call, usage: Usage | None, characters: int) -> Usage:
             usage.cache_read,
             usage.cache_write_5m,
             usage.cache_write_1h,
-            output,
+            max(output, usage.output),
             usage.reasoning,
             estimated=True,
         )
