@@ -29,11 +29,12 @@ from turnout.edge.controls import read_controls
 from turnout.edge.reading import ClientLeft, check_depth, query_credential, read_body, read_headers
 from turnout.edge.replying import (
     JSON_TYPE,
+    Head,
     annotation,
     card_label,
-    cost_header,
-    error_headers,
-    reply_headers,
+    cost_usd,
+    error_head,
+    reply_head,
 )
 from turnout.layers.admit import Gate, Keyring
 from turnout.layers.tap import Tap
@@ -50,6 +51,7 @@ Answered = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers, body
 
 _NOTHING = Envelope("", False, False, {}, b"")
 _NO_CONTROLS = Controls()
+_NO_EXTENSIONS: dict[str, Any] = {}
 
 
 class Endpoint(Struct, frozen=True):
@@ -132,12 +134,12 @@ class Ingress:
             except CallFailed as error:
                 self._tap.refuse(call, error.failure)
                 raise
-            if endpoint.op == "count_tokens" and await self._counted(call, engine, codec, send):
+            if endpoint.op == "count_tokens" and await self._counted(call, engine, codec, scope, send):
                 return
             reply = await engine.service(call)
-            await _respond(call, reply, engine, codec, send)
+            await _respond(call, reply, engine, codec, scope, send)
         except CallFailed as error:
-            await _send_error(call, error.failure, codec, send)
+            await _send_error(call, error.failure, codec, scope, send)
         except ClientLeft:
             self._tap.refuse(call, Failure(Kind.CLIENT_DISCONNECT, "The client closed the connection."))
         finally:
@@ -158,7 +160,7 @@ class Ingress:
         if facts.controls or extra is not None:
             call.controls = read_controls(facts.controls, None if extra is None else bytes(extra))
 
-    async def _counted(self, call: Call, engine: Engine, codec: Codec, send: Send) -> bool:
+    async def _counted(self, call: Call, engine: Engine, codec: Codec, scope: Scope, send: Send) -> bool:
         """Count tokens here when no provider of the dialect would serve the model; False: ask the provider."""
         try:
             plan = engine.planner.decide(
@@ -172,8 +174,9 @@ class Ingress:
             raise
         call.plan = plan
         self._tap.counted(call, plan.candidates[0], tokens)
-        body = codec.encode_count(tokens)
-        await _send(send, 200, [*error_headers(call, None), (b"x-turnout-notice", b"tokens-estimated")], body)
+        head = error_head(call, None)
+        head.add(b"x-turnout-notice", b"tokens-estimated")
+        await _send_whole(scope, send, 200, head, codec.encode_count(tokens))
         return True
 
     # -- everything else
@@ -289,13 +292,13 @@ def _dialect_of(scope: Scope) -> DialectName:
 
 
 # -- answers
-async def _respond(call: Call, reply: Reply, engine: Engine, codec: Codec, send: Send) -> None:
+async def _respond(call: Call, reply: Reply, engine: Engine, codec: Codec, scope: Scope, send: Send) -> None:
     """Answer from the reply, and let go of it whatever happens."""
     try:
         if call.envelope.stream:
             await _stream(call, reply, engine, codec, send)
         else:
-            await _whole(call, reply, engine, codec, send)
+            await _whole(call, reply, engine, codec, scope, send)
     except CallFailed:
         raise
     except Exception as error:
@@ -305,7 +308,7 @@ async def _respond(call: Call, reply: Reply, engine: Engine, codec: Codec, send:
         reply.abort()
 
 
-async def _whole(call: Call, reply: Reply, engine: Engine, codec: Codec, send: Send) -> None:
+async def _whole(call: Call, reply: Reply, engine: Engine, codec: Codec, scope: Scope, send: Send) -> None:
     frames = await reply.read()
     if not reply.streamed and reply.dialect == call.dialect:
         body = frames[0].raw
@@ -314,11 +317,11 @@ async def _whole(call: Call, reply: Reply, engine: Engine, codec: Codec, send: S
     card = reply.card
     if engine.annotate and call.op == "chat":
         body = codec.annotate(body, annotation(call, card, whole=True))
-    headers = reply_headers(call, reply, JSON_TYPE, engine.labels[card.name])
-    cost = cost_header(call)
+    head = reply_head(call, card, b"application/json", engine.labels[card.name])
+    cost = cost_usd(call)
     if cost is not None:
-        headers.append(cost)
-    await _send(send, 200, headers, body)
+        head.add(b"x-turnout-cost-usd", cost)
+    await _send_whole(scope, send, 200, head, body)
 
 
 async def _folded(call: Call, reply: Reply, frames: Sequence[Frame], codec: Codec) -> bytes:
@@ -350,12 +353,10 @@ async def _stream(call: Call, reply: Reply, engine: Engine, codec: Codec, send: 
         )
     else:
         meta = _meta(call, card)
-    headers = reply_headers(
-        call, reply, (b"content-type", codec.stream_content_type), engine.labels[card.name]
-    )
-    headers.append((b"cache-control", b"no-cache"))
-    headers.append((b"x-accel-buffering", b"no"))
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    head = reply_head(call, card, codec.stream_content_type, engine.labels[card.name])
+    head.add(b"cache-control", b"no-cache")
+    head.add(b"x-accel-buffering", b"no")
+    await send({"type": "http.response.start", "status": 200, "headers": head.pairs()})
     write = _writer(call, reply, codec, meta)
     read = reply.read
     while frames := await read():
@@ -378,13 +379,24 @@ def _writer(call: Call, reply: Reply, codec: Codec, meta: Meta) -> Callable[[Seq
     return encode
 
 
-async def _send_error(call: Call, failure: Failure, codec: Codec, send: Send) -> None:
+async def _send_error(call: Call, failure: Failure, codec: Codec, scope: Scope, send: Send) -> None:
     told = failure.told
     if told is not None and told.dialect == call.dialect:
         status, body = told.status, told.body
     else:
         status, body = failure.row.status, codec.encode_error(failure, call.id)
-    await _send(send, status, error_headers(call, failure), body)
+    await _send_whole(scope, send, status, error_head(call, failure), body)
+
+
+async def _send_whole(scope: Scope, send: Send, status: int, head: Head, body: bytes) -> None:
+    """In one call where the server can (see `edge.http`), in two messages where it is any ASGI server."""
+    head.add(b"content-length", b"%d" % len(body))
+    respond = scope.get("extensions", _NO_EXTENSIONS).get("turnout.respond")
+    if respond is not None:
+        respond(status, head.data, head.lines, body)
+        return
+    await send({"type": "http.response.start", "status": status, "headers": head.pairs()})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from turnout.core.call import Call, Reply
+from turnout.core.call import Call
 from turnout.core.card import Card
 from turnout.core.errors import Failure
 from turnout.core.money import format_usd
@@ -47,29 +47,55 @@ def card_label(card: Card) -> bytes:
     return card.label.encode("ascii", "backslashreplace")
 
 
-def reply_headers(call: Call, reply: Reply, content_type: Header, label: bytes) -> list[Header]:
-    """Response headers of an answered call."""
+class Head:
+    """Response header lines being written. `lines` counts them, so that a value with a line break is found out."""
+
+    __slots__ = ("data", "lines")
+
+    def __init__(self, data: bytes, lines: int) -> None:
+        self.data = data
+        self.lines = lines
+
+    def add(self, name: bytes, value: bytes) -> None:
+        self.data += b"%b: %b\r\n" % (name, value)
+        self.lines += 1
+
+    def pairs(self) -> list[Header]:
+        """The same as ASGI wants it. Raises `ValueError` when a value holds a line break."""
+        found = self.data.split(b"\r\n")[:-1]
+        if len(found) != self.lines or self.data.count(b"\n") != self.lines:
+            raise ValueError("a line break in a response header")
+        return [(name, value) for name, _, value in (line.partition(b": ") for line in found)]
+
+
+def reply_head(call: Call, card: Card, content_type: bytes, label: bytes) -> Head:
+    """Header lines of an answered call."""
     request_id = call.id.encode()
-    headers: list[Header] = [
-        content_type,
-        (b"x-turnout-request-id", request_id),
-        (b"x-request-id", request_id),
-        (b"x-turnout-model", label),
-        (b"x-turnout-attempts", b"%d" % len(call.attempts)),
-        (b"x-turnout-cache", call.cache.encode()),
-        (b"x-turnout-overhead-ms", b"%.3f" % overhead_ms(call)),
-    ]
     plan = call.plan
-    headers.append((b"x-turnout-tier", tier_of(call, reply.card).encode()))
+    head = Head(
+        b"content-type: %b\r\nx-turnout-request-id: %b\r\nx-request-id: %b\r\nx-turnout-model: %b\r\nx-turnout-attempts: %d\r\n"
+        b"x-turnout-cache: %b\r\nx-turnout-overhead-ms: %.3f\r\nx-turnout-tier: %b\r\n"
+        % (
+            content_type,
+            request_id,
+            request_id,
+            label,
+            len(call.attempts),
+            call.cache.encode(),
+            overhead_ms(call),
+            tier_of(call, card).encode(),
+        ),
+        8,
+    )
     if plan is not None and plan.task is not None:
-        headers.append((b"x-turnout-task", plan.task.name.encode()))
+        head.add(b"x-turnout-task", plan.task.name.encode())
     if call.dialect == "anthropic":
-        headers.append((b"request-id", request_id))
-    if call.notices:
-        headers.extend((b"x-turnout-notice", code.encode()) for code in _codes(call))
+        head.add(b"request-id", request_id)
+    for code in _codes(call) if call.notices else ():
+        head.add(b"x-turnout-notice", code.encode())
     if call.dropped:
-        headers.append((b"x-turnout-dropped", ",".join(call.dropped).encode("ascii", "replace")))
-    return headers
+        head.add(b"x-turnout-dropped", ",".join(call.dropped).encode("ascii", "replace"))
+    return head
 
 
 def _codes(call: Call) -> list[str]:
@@ -89,21 +115,20 @@ def overhead_ms(call: Call) -> float:
     return max(0.0, call.attempts[-1].ended_ms - call.upstream_ns / 1e6)
 
 
-def error_headers(call: Call, failure: Failure | None) -> list[Header]:
+def error_head(call: Call, failure: Failure | None) -> Head:
+    """Header lines of a call that got no model's answer."""
     request_id = call.id.encode()
-    headers: list[Header] = [
-        JSON_TYPE,
-        (b"x-turnout-request-id", request_id),
-        (b"x-request-id", request_id),
-        (b"x-turnout-attempts", b"%d" % len(call.attempts)),
-    ]
-    if failure is not None:
-        headers.append((b"x-turnout-error", failure.code.encode()))
+    head = Head(b"content-type: application/json\r\n", 1)
+    head.add(b"x-turnout-request-id", request_id)
+    head.add(b"x-request-id", request_id)
+    head.add(b"x-turnout-attempts", b"%d" % len(call.attempts))
     if call.dialect == "anthropic":
-        headers.append((b"request-id", request_id))
-    if failure is not None and failure.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % max(1, round(failure.retry_after_s))))
-    return headers
+        head.add(b"request-id", request_id)
+    if failure is not None:
+        head.add(b"x-turnout-error", failure.code.encode())
+        if failure.retry_after_s is not None:
+            head.add(b"retry-after", b"%d" % max(1, round(failure.retry_after_s)))
+    return head
 
 
 def annotation(call: Call, card: Card, *, whole: bool) -> bytes:
@@ -127,8 +152,9 @@ def annotation(call: Call, card: Card, *, whole: bool) -> bytes:
     )
 
 
-def cost_header(call: Call) -> Header | None:
+def cost_usd(call: Call) -> bytes | None:
+    """What the call cost, as a plain decimal; `None` while or when that is unknown."""
     outcome = call.outcome
     if outcome is None or outcome.cost_nano is None:
         return None
-    return (b"x-turnout-cost-usd", format_usd(outcome.cost_nano).encode())
+    return format_usd(outcome.cost_nano).encode()

@@ -41,7 +41,7 @@ from turnout.wire.openai_chat.shapes import (
     is_error,
     split_content,
 )
-from turnout.wire.openai_chat.usage import decode_usage, usage_json
+from turnout.wire.openai_chat.usage import read_usage, usage_json
 
 _completion = msgspec.json.Decoder(Completion)
 _encode = msgspec.json.Encoder().encode
@@ -61,7 +61,7 @@ def decode_answer(body: bytes) -> tuple[Event, ...]:
     events: list[Event] = [Started(completion.id or "", completion.model or "", created)]
     for choice in completion.choices:
         events += _choice_events(choice)
-    usage = decode_usage(completion.usage)
+    usage = read_usage(completion.usage)
     if usage is not None:
         events.append(usage)
     events.append(Finished())

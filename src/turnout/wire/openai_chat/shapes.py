@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeError)
 
@@ -69,7 +69,7 @@ class WholeChoice(Struct):
 
 
 class Groq(Struct):
-    usage: Any = None
+    usage: Raw = Raw()
     error: Any = None
 
 
@@ -78,7 +78,7 @@ class Chunk(Struct):
     model: str | None = None
     created: float | None = None
     choices: list[StreamChoice] | None = None
-    usage: Any = None
+    usage: Raw = Raw()
     x_groq: Groq | None = None
     error: Any = None
 
@@ -88,7 +88,7 @@ class Completion(Struct):
     model: str | None = None
     created: float | None = None
     choices: list[WholeChoice] | None = None
-    usage: Any = None
+    usage: Raw = Raw()
     error: Any = None
 
 

@@ -11,6 +11,7 @@ A finish reason that is repeated counts once; usage that is repeated replaces. A
 from __future__ import annotations
 
 import msgspec
+from msgspec import Raw
 
 from turnout.core.errors import Failure, Kind
 from turnout.core.events import (
@@ -42,7 +43,7 @@ from turnout.wire.openai_chat.shapes import (
     is_error,
     split_content,
 )
-from turnout.wire.openai_chat.usage import decode_usage
+from turnout.wire.openai_chat.usage import read_usage
 from turnout.wire.sse import SseOverflow, SseParser, parse_event
 
 NO_DONE = "no_done"
@@ -186,7 +187,7 @@ class Decoder:
         except UNREADABLE:
             return self._done_or_unreadable(data)
         choices = chunk.choices
-        if choices and len(choices) == 1 and self._started and chunk.usage is None and not chunk.error:
+        if choices and len(choices) == 1 and self._started and not _given(chunk.usage) and not chunk.error:
             choice = choices[0]
             delta = choice.delta
             if (
@@ -246,9 +247,9 @@ class Decoder:
         events = self._begin(chunk)
         for choice in chunk.choices or ():
             events += self._choice_events(choice)
-        usage = decode_usage(chunk.usage)
+        usage = read_usage(chunk.usage)
         if usage is None and chunk.x_groq is not None:
-            usage = decode_usage(chunk.x_groq.usage)
+            usage = read_usage(chunk.x_groq.usage)
         if usage is not None:
             events.append(usage)
         return events
@@ -317,6 +318,10 @@ class Decoder:
         if call.id or name or choice.last_tool < 0:
             return None
         return choice.last_tool if call.index is None else None
+
+
+def _given(usage: Raw) -> bool:
+    return len(usage) > 4  # more than nothing and more than `null`
 
 
 def _only_text(delta: Said) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec import Raw, Struct
 
 from turnout.core.events import Usage
 
@@ -24,6 +25,66 @@ def _count(value: object) -> int:
     if isinstance(value, float) and 0 < value < _COUNT_MAX:
         return int(value)
     return 0
+
+
+class PromptDetails(Struct):
+    cached_tokens: int = 0
+    audio_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+class OutputDetails(Struct):
+    reasoning_tokens: int = 0
+    audio_tokens: int = 0
+
+
+class PlainUsage(Struct, forbid_unknown_fields=True):
+    """Usage as OpenAI itself sends it, and nothing else: the common case, read without looking for other spellings."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: PromptDetails
+    completion_tokens_details: OutputDetails
+
+
+_plain = msgspec.json.Decoder(PlainUsage)
+_lenient: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)
+
+
+def read_usage(raw: Raw) -> Usage | None:
+    """From JSON text; `None` for anything that is not a usage object, whatever it is."""
+    if not raw:
+        return None
+    try:
+        wire = _plain.decode(raw)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return _read_leniently(raw)
+    prompt, output = wire.prompt_tokens, wire.completion_tokens
+    cached, written = wire.prompt_tokens_details.cached_tokens, wire.prompt_tokens_details.cache_write_tokens
+    reasoning = wire.completion_tokens_details.reasoning_tokens
+    plain = cached >= 0 and written >= 0 and cached + written <= prompt and 0 <= reasoning <= output
+    if not plain or wire.total_tokens > prompt + output:
+        return _read_leniently(raw)
+    audio_in, audio_out = wire.prompt_tokens_details.audio_tokens, wire.completion_tokens_details.audio_tokens
+    fresh = prompt - cached - written
+    return Usage(
+        fresh,
+        cached,
+        written,
+        0,
+        output,
+        reasoning,
+        max(0, min(audio_in, fresh)),
+        max(0, min(audio_out, output)),
+    )
+
+
+def _read_leniently(raw: Raw) -> Usage | None:
+    try:
+        return decode_usage(_lenient.decode(raw))
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return None
 
 
 def decode_usage(wire: object) -> Usage | None:
