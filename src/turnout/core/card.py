@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from turnout.core.model import DialectName
 from turnout.core.money import Price
@@ -57,7 +58,8 @@ class Card(Struct, frozen=True):
 
     `name` is what callers type, `id` what the provider calls it. `context_window` and `max_output` are
     tokens; `None` means unknown, which excludes nothing. `price` is `None` when no price is known: the model
-    can be used, its cost is then recorded as unknown. `quirks` are words that the provider's codec understands.
+    can be used, its cost is then recorded as unknown. `quirks` are words that the provider's codec understands. `label` is `provider/id`: how replies and logs name the
+    model that answered; it is always made from the two.
     """
 
     name: str
@@ -73,8 +75,7 @@ class Card(Struct, frozen=True):
     fallbacks: tuple[str, ...] = ()
     quirks: frozenset[str] = frozenset()
     deadlines: Deadlines = Deadlines()
+    label: str = ""
 
-    @property
-    def label(self) -> str:
-        """`provider/id`: how replies and logs name the model that answered."""
-        return f"{self.provider}/{self.id}"
+    def __post_init__(self) -> None:
+        force_setattr(self, "label", f"{self.provider}/{self.id}")

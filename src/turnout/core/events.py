@@ -218,6 +218,11 @@ class Automaton:
         self._state = 0
 
     @property
+    def open(self) -> bool:
+        """Started and not ended: content may come."""
+        return self._state == 1
+
+    @property
     def ended(self) -> bool:
         return self._state == 2
 

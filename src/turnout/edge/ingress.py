@@ -153,7 +153,8 @@ class Ingress:
         facts = read_headers(scope["headers"], codec.forward_headers)
         call.principal = _admit(engine, facts.credential, scope)
         call.forward = facts.forward
-        body = await read_body(receive, facts, engine.body_bytes_max)
+        take = scope.get("extensions", _NO_EXTENSIONS).get("turnout.body")
+        body = await read_body(receive, facts, engine.body_bytes_max, None if take is None else take())
         check_depth(body, engine.depth_max)
         call.envelope = envelope = codec.peek(body)
         extra = envelope.fields.get("turnout")

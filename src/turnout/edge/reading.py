@@ -69,18 +69,17 @@ def query_credential(query: bytes) -> bytes | None:
     return values[0].encode() if values else None
 
 
-async def read_body(receive: Receive, facts: Facts, bytes_max: int) -> bytes:
-    """The whole body. Raises `CallFailed` (too large, too slow, encoded) or `ClientLeft`."""
+async def read_body(receive: Receive, facts: Facts, bytes_max: int, whole: bytes | None = None) -> bytes:
+    """The whole body; `whole` if it is here already. Raises `CallFailed` (too large, too slow, encoded) or `ClientLeft`."""
     if facts.encoded:
         raise fail(Kind.UNSUPPORTED, "A compressed request body (content-encoding) is not accepted.")
     if facts.content_length is not None and facts.content_length > bytes_max:
         raise _too_large(bytes_max)
-    message = await receive()
-    if message["type"] == "http.request" and not message["more_body"]:
-        body: bytes = message["body"]
-        if len(body) > bytes_max:
+    if whole is not None:
+        if len(whole) > bytes_max:
             raise _too_large(bytes_max)
-        return body
+        return whole
+    message = await receive()
     parts: list[bytes] = []
     size = 0
     while True:

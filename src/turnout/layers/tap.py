@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from turnout.core.call import Call, Outcome, Reply, Service
 from turnout.core.card import Card
@@ -224,7 +225,10 @@ class TappedReply:
         try:
             for frame in frames:
                 for event in frame.events:
-                    self._see(event)
+                    if type(event) is TextDelta and self._automaton.open:  # most of a stream
+                        self.characters += len(event.text)
+                    else:
+                        self._see(event)
             if not frames and not self._automaton.ended:
                 raise GrammarError("a reply without a terminal event")
         except GrammarError as error:
@@ -234,18 +238,18 @@ class TappedReply:
     def _see(self, event: Event) -> None:
         self._automaton.accept(event)
         kind = type(event)
-        if kind is TextDelta or kind is ReasoningDelta:
-            self.characters += len(event.text)  # type: ignore[union-attr]
-        elif kind is ToolDelta:
-            self.characters += len(event.arguments)  # type: ignore[union-attr]
-        elif isinstance(event, Usage):
-            self.usage = event
-        elif isinstance(event, Stop):
-            self.stop = event
-        elif isinstance(event, Finished):
+        if kind is Usage:
+            self.usage = cast(Usage, event)
+        elif kind is Stop:
+            self.stop = cast(Stop, event)
+        elif kind is Finished:
             self._tap.close(self._call, self, None)
-        elif isinstance(event, Failed):
-            self._tap.close(self._call, self, event.failure)
+        elif kind is Failed:
+            self._tap.close(self._call, self, cast(Failed, event).failure)
+        elif kind is TextDelta or kind is ReasoningDelta:
+            self.characters += len(cast(TextDelta, event).text)
+        elif kind is ToolDelta:
+            self.characters += len(cast(ToolDelta, event).arguments)
 
     def _breach(self, error: GrammarError) -> Frame:
         """A codec of ours broke its law: say so on the error stream, and end the reply as failed."""

@@ -129,7 +129,7 @@ class Response:
         self._waiter: asyncio.Future[None] | None = None
         self.deadline_phase: Phase = "first_byte_timeout"
         self.status = 0
-        self.headers: list[tuple[bytes, bytes]] = _NO_HEADERS
+        self.headers: list[tuple[bytes, bytes]] = []
         self.bytes_received = 0
         self.complete = False
 
@@ -248,8 +248,10 @@ class Response:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def begun(self) -> None:
+    def begun(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         """The head is whole."""
+        self.status = status
+        self.headers = headers
         self.deadline_phase = "stall"
         encoding = self.header(b"content-encoding")
         if encoding is not None and encoding.lower() not in (b"", b"identity"):
@@ -432,9 +434,7 @@ class Connection(asyncio.Protocol):
         if not 200 <= status < 600:
             self._no_answer(response, status)
             return
-        response.status = status
-        response.headers = headers = self._headers
-        self._headers = []  # for trailers, which nobody reads
+        headers, self._headers = self._headers, []  # from here on it takes trailers, which nobody reads
         self._in_head = False
         self._barren_bytes = 0
         self._informational = 0
@@ -444,7 +444,7 @@ class Connection(asyncio.Protocol):
         ):
             self.fail("malformed", "the response's head is too large")
             return
-        response.begun()
+        response.begun(status, headers)
         response.wake()
 
     def _no_answer(self, response: Response, status: int) -> None:

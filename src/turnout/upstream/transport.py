@@ -27,7 +27,7 @@ from turnout.upstream.exchange import Connection, Limits, Phase, Response, Timeo
 __all__ = ["Limits", "Origin", "Phase", "Response", "Stats", "Timeouts", "Transport", "TransportError"]
 
 SWEEP_S = 0.05
-_IDLE_SWEEPS = 20  # idle connections are looked at every so many sweeps
+_IDLE_SWEEPS = 10  # idle connections are looked at every so many sweeps
 _STALE = ("reset", "write")  # phases in which a kept connection turns out to be closed
 _LOOPBACK = "localhost,127.0.0.0/8,::1"
 
