@@ -21,7 +21,7 @@ from turnout.upstream.transport import Limits, Origin, Response, Timeouts, Trans
 
 EVENT_LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}  # every test runs on both
 HEAD = b"POST /x HTTP/1.1\r\nhost: test\r\n"
-QUICK = Timeouts(connect_s=0.3, tls_s=0.3, first_byte_s=0.3, stall_s=0.3, total_s=5.0)
+QUICK = Timeouts(connect_s=0.15, tls_s=0.15, first_byte_s=0.15, stall_s=0.15, total_s=5.0)
 LONG = Timeouts()
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -76,10 +76,12 @@ async def test_connections_are_reused_the_warmest_first(transport: Transport) ->
         first, second = await asyncio.gather(ask(transport, server), ask(transport, server))
         await first.read_all()
         await second.read_all()
+        used = set()
         for _ in range(5):
             response = await ask(transport, server)
             await response.read_all()
-            assert response.header(b"x-connection") == second.header(b"x-connection")
+            used.add(response.header(b"x-connection"))
+        assert len(used) == 1  # whichever of the two finished last
         assert (server.accepted, transport.stats.open, transport.stats.idle) == (2, 2, 2)
         assert transport.stats.reused_total == 5
 
@@ -153,7 +155,7 @@ async def test_trickling_does_not_extend_the_total(transport: Transport) -> None
             await asyncio.sleep(0.02)
 
     async with serving(script) as server:
-        timeouts = Timeouts(first_byte_s=5, stall_s=5, total_s=0.4)
+        timeouts = Timeouts(first_byte_s=5, stall_s=5, total_s=0.2)
         assert (await fails(transport, server, timeouts)).phase == "total"
 
 
@@ -167,7 +169,7 @@ async def test_a_deadline_that_the_caller_sets_is_not_moved_by_bytes(transport: 
 
     async with serving(script) as server:
         response = await ask(transport, server)
-        response.deadline = asyncio.get_running_loop().time() + 0.3
+        response.deadline = asyncio.get_running_loop().time() + 0.1
         with pytest.raises(TransportError) as caught:
             await asyncio.wait_for(response.read_all(), 10)
         assert caught.value.phase == "stall"
@@ -653,7 +655,7 @@ async def test_a_reader_that_pauses_is_not_a_stall() -> None:
         await client.gone()
 
     async with serving(script) as server:
-        response = await ask(transport, server, timeouts=QUICK)
+        response = await ask(transport, server, timeouts=Timeouts(stall_s=0.3))
         await asyncio.sleep(0.5)  # longer than `stall_s`, with far more on its way than is buffered
         assert len(await response.read_all()) == size
     await transport.close()

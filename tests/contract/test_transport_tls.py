@@ -18,7 +18,8 @@ from turnout.upstream.dialing import Exceptions
 from turnout.upstream.transport import Origin, Timeouts, Transport, TransportError
 
 HEAD = b"POST /x HTTP/1.1\r\nhost: test\r\n"
-QUICK = Timeouts(connect_s=0.5, tls_s=0.5, first_byte_s=5, stall_s=5, total_s=10)
+PATIENT = Timeouts(connect_s=10, tls_s=10, first_byte_s=10, stall_s=10, total_s=20)
+IMPATIENT = Timeouts(connect_s=0.2, tls_s=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +57,9 @@ async def echo(client: Client) -> None:
         await client.send(reply(body))
 
 
-async def failing(transport: Transport, origin: Origin) -> TransportError:
+async def failing(transport: Transport, origin: Origin, timeouts: Timeouts = PATIENT) -> TransportError:
     with pytest.raises(TransportError) as caught:
-        await transport.request(origin, HEAD, b"", QUICK)
+        await transport.request(origin, HEAD, b"", timeouts)
     await transport.close()
     assert transport.stats.open == 0
     return caught.value
@@ -70,7 +71,7 @@ def test_a_good_certificate(run: Run, authority: trustme.CA) -> None:
             transport = Transport(ssl_context=trusting(authority))
             for _ in range(3):
                 body = b"x" * 100_000
-                assert await (await transport.request(server.origin, HEAD, body, QUICK)).read_all() == body
+                assert await (await transport.request(server.origin, HEAD, body, PATIENT)).read_all() == body
             assert (server.accepted, transport.stats.idle) == (1, 1)
             await transport.close()
 
@@ -89,7 +90,7 @@ def test_only_http_1_1_is_offered(run: Run, authority: trustme.CA) -> None:
         context.set_alpn_protocols(["h2", "http/1.1"])
         async with serving(script, context) as server:
             transport = Transport(ssl_context=trusting(authority))
-            assert await (await transport.request(server.origin, HEAD, b"q", QUICK)).read_all() == b"q"
+            assert await (await transport.request(server.origin, HEAD, b"q", PATIENT)).read_all() == b"q"
             await transport.close()
         assert agreed == ["http/1.1"]
 
@@ -112,9 +113,9 @@ def test_a_tls_stream_that_is_cut_or_cancelled(run: Run, authority: trustme.CA) 
         async with serving(script, server_side(authority, "localhost")) as server:
             transport = Transport(ssl_context=trusting(authority))
             with pytest.raises(TransportError) as caught:
-                await (await transport.request(server.origin, HEAD, b"", QUICK)).read_all()
+                await (await transport.request(server.origin, HEAD, b"", PATIENT)).read_all()
             assert caught.value.phase == "truncated"
-            response = await transport.request(server.origin, HEAD, b"", QUICK)
+            response = await transport.request(server.origin, HEAD, b"", PATIENT)
             task = asyncio.create_task(response.read_all())
             await asyncio.sleep(0.05)
             task.cancel()
@@ -145,7 +146,8 @@ def test_a_handshake_that_never_ends(run: Run, authority: trustme.CA) -> None:
     async def main() -> None:
         async with serving(mute) as server:
             origin = Origin("https", "localhost", server.port)
-            assert (await failing(Transport(ssl_context=trusting(authority)), origin)).phase == "tls_timeout"
+            error = await failing(Transport(ssl_context=trusting(authority)), origin, IMPATIENT)
+            assert error.phase == "tls_timeout"
 
     run(main())
 
@@ -194,7 +196,9 @@ def test_a_proxy_with_a_password(run: Run, authority: trustme.CA) -> None:
             url = f"http://me:pass%20word@127.0.0.1:{via.port}"
             transport = Transport(ssl_context=trusting(authority), proxy={"https": url})
             for _ in range(2):
-                assert await (await transport.request(server.origin, HEAD, b"hi", QUICK)).read_all() == b"hi"
+                assert (
+                    await (await transport.request(server.origin, HEAD, b"hi", PATIENT)).read_all() == b"hi"
+                )
             assert len(seen) == 1
             assert seen[0].startswith(b"CONNECT localhost:%d HTTP/1.1\r\n" % server.port)
             await transport.close()
@@ -223,7 +227,7 @@ def test_a_proxy_that_is_none(run: Run, authority: trustme.CA, answer: bytes) ->
             transport = Transport(
                 ssl_context=trusting(authority), proxy={"https": f"http://127.0.0.1:{via.port}"}
             )
-            error = await failing(transport, Origin("https", "localhost", 1))
+            error = await failing(transport, Origin("https", "localhost", 1), IMPATIENT)
             assert error.phase in ("connect", "connect_timeout")
 
     run(main())
@@ -243,11 +247,11 @@ def test_a_proxy_for_plain_http_and_exceptions_to_it(run: Run) -> None:
             environ = {"HTTP_PROXY": f"http://me:word@127.0.0.1:{via.port}", "NO_PROXY": "example.com"}
             transport = Transport.from_environment(environ)
             for host, shown in (("far.example", b"far.example"), ("2001:db8::1", b"[2001:db8::1]")):
-                await (await transport.request(Origin("http", host, 81), HEAD, b"", QUICK)).read_all()
+                await (await transport.request(Origin("http", host, 81), HEAD, b"", PATIENT)).read_all()
                 assert heads[-1].startswith(b"POST http://" + shown + b":81/x HTTP/1.1\r\n")
                 assert b"\r\nproxy-authorization: Basic bWU6d29yZA==\r\n" in heads[-1]
                 assert heads[-1].endswith(b"\r\ncontent-length: 0\r\n\r\n")
-            await (await transport.request(via.origin, HEAD, b"", QUICK)).read_all()
+            await (await transport.request(via.origin, HEAD, b"", PATIENT)).read_all()
             assert heads[-1].startswith(b"POST /x HTTP/1.1\r\n")
             assert b"proxy-authorization" not in heads[-1]
             await transport.close()

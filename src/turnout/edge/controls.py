@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, get_args
 
 import msgspec
@@ -21,6 +22,8 @@ HEADER_PREFIX = b"x-turnout-"
 LIST_ITEMS_MAX = 64
 TEXT_CHARACTERS_MAX = 256
 CAN_WAIT_S_DEFAULT = 24 * 3600
+REMEMBERED = 1024
+REMEMBERED_CHARACTERS_MAX = 256
 _DURATION = re.compile(r"^(\d{1,9})(ms|s|m|h|d)?$")
 _UNIT_S = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _NO_CONTROLS = Controls()
@@ -109,8 +112,21 @@ def read_controls(headers: Mapping[str, str], body: bytes | None) -> Controls:
 
     Raises `CallFailed(BAD_REQUEST)`.
     """
-    if not headers and body is None:
-        return _NO_CONTROLS
+    if body is None:
+        if not headers:
+            return _NO_CONTROLS
+        given = tuple(headers.items())
+        if sum(len(name) + len(value) for name, value in given) <= REMEMBERED_CHARACTERS_MAX:
+            return _read_again(given)  # a caller asks for the same things on every request
+    return _read(headers, body)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _read_again(headers: tuple[tuple[str, str], ...]) -> Controls:
+    return _read(dict(headers), None)
+
+
+def _read(headers: Mapping[str, str], body: bytes | None) -> Controls:
     values: dict[str, Any] = {}
     for name, value in _body_controls(body).items():
         _set(values, name, value, f"turnout.{name}")

@@ -173,6 +173,12 @@ class Exchange:
         self.connection.write(b"%b%b%b\r\n%b" % (line, head, close, b"" if self.no_body else body))
         self.connection.exchange_finished(self)
 
+    def push(self, body: bytes) -> asyncio.Future[None] | None:
+        """A piece of a streamed body: the ASGI extension `turnout.push`. The future, if any, is to be awaited before the next."""
+        if not self.left:
+            self._send_body(body, True)
+        return self.connection.drained
+
     def _send_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         if self.started:
             raise RuntimeError("the response was started twice")
@@ -370,7 +376,11 @@ class Connection(asyncio.Protocol):
         self.incoming = exchange = Exchange(
             self, scope, parser.should_keep_alive() and not self.shutting_down, self.expect_continue
         )
-        scope["extensions"] = {"turnout.respond": exchange.respond, "turnout.body": exchange.take}
+        scope["extensions"] = {
+            "turnout.respond": exchange.respond,
+            "turnout.body": exchange.take,
+            "turnout.push": exchange.push,
+        }
         if self.current is None:
             self._serve(self.incoming)
         else:

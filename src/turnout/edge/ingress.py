@@ -297,7 +297,7 @@ async def _respond(call: Call, reply: Reply, engine: Engine, codec: Codec, scope
     """Answer from the reply, and let go of it whatever happens."""
     try:
         if call.envelope.stream:
-            await _stream(call, reply, engine, codec, send)
+            await _stream(call, reply, engine, codec, scope, send)
         else:
             await _whole(call, reply, engine, codec, scope, send)
     except CallFailed:
@@ -346,7 +346,7 @@ def _meta(
     return Meta(call.id, created, card.id, call.envelope.include_usage, first, last)
 
 
-async def _stream(call: Call, reply: Reply, engine: Engine, codec: Codec, send: Send) -> None:
+async def _stream(call: Call, reply: Reply, engine: Engine, codec: Codec, scope: Scope, send: Send) -> None:
     card = reply.card
     if engine.annotate:
         meta = _meta(
@@ -360,10 +360,15 @@ async def _stream(call: Call, reply: Reply, engine: Engine, codec: Codec, send: 
     await send({"type": "http.response.start", "status": 200, "headers": head.pairs()})
     write = _writer(call, reply, codec, meta)
     read = reply.read
+    push = scope.get("extensions", _NO_EXTENSIONS).get("turnout.push")
     while frames := await read():
         data = write(frames)
-        if data:
+        if not data:
+            continue
+        if push is None:
             await send({"type": "http.response.body", "body": data, "more_body": True})
+        elif (drained := push(data)) is not None:
+            await drained
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -229,7 +229,12 @@ class StreamReply:
         empty_end = False
         stopped = False
         while True:
-            frames = await self._next(committed=False)
+            try:
+                data = await self._response.read()
+            except TransportError as error:
+                frames = self._broken(error, committed=False)
+            else:
+                frames = self._arrived(data)
             self._pending += frames
             for frame in frames:
                 for event in frame.events:
@@ -252,25 +257,30 @@ class StreamReply:
             frames, self._pending = self._pending, []
             return frames
         while not self._over:
-            frames = await self._next(committed=True)
+            try:
+                data = await self._response.read()
+            except TransportError as error:
+                frames = self._broken(error, committed=True)
+            else:
+                frames = self._arrived(data)
             if frames:
                 return frames
         return ()
 
-    async def _next(self, committed: bool) -> list[Frame]:
-        """Frames of the next read; at the end of the body, what the decoder makes of that."""
-        try:
-            data = await self._response.read()
-        except TransportError as error:
-            self._over = True
-            if self._ended:
-                return []
-            return self._end(_transport_failure(error, self._route, committed))
+    def _broken(self, error: TransportError, *, committed: bool) -> list[Frame]:
+        """Frames for a body that cannot be read to its end."""
+        self._over = True
+        if self._ended:
+            return []
+        return self._end(_transport_failure(error, self._route, committed))
+
+    def _arrived(self, data: bytes) -> list[Frame]:
+        """Frames of a read; at the end of the body, what the decoder makes of that."""
         if not data:
             self._over = True
             return self._end(None)
         frames = self._decoder.feed(data)
-        self._watch(frames, committed)
+        self._watch(frames)
         return frames
 
     def _end(self, failure: Failure | None) -> list[Frame]:
@@ -281,7 +291,7 @@ class StreamReply:
         self._ended = True
         return self._decoder.eof(failure)
 
-    def _watch(self, frames: list[Frame], committed: bool) -> None:
+    def _watch(self, frames: list[Frame]) -> None:
         """Content moves the deadline; the end of the stream replaces it by a short one for what may trail."""
         for frame in frames:
             for event in frame.events:
