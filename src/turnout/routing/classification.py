@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import get_args
 
 from turnout.core.call import Controls, Priority, TaskGuess, TierGuess
@@ -28,6 +29,7 @@ TASKS: tuple[Task, ...] = get_args(Task)
 ABSTAIN_BELOW = 0.25
 TEMPERATURE = 1.0
 SYSTEM_WEIGHT = 0.7
+SYSTEMS_REMEMBERED = 512  # system prompts, a few kilobytes each
 LEAD_WORDS_MAX = 8
 LEAD_CHARS_MAX = 120
 NEGLIGIBLE = 12.0  # a score this far below the best adds nothing to the sum
@@ -120,12 +122,21 @@ def task_scores(features: Features, found: set[str]) -> list[float]:
         for index, weight in _WEIGHTS.get(cue, _NO_WEIGHTS):
             scores[index] += weight
     if features.system:
-        for cue in _matches(words_of(features.system)):
-            for index, weight in _WEIGHTS.get(cue, _NO_WEIGHTS):
-                scores[index] += weight * SYSTEM_WEIGHT
+        for index, weight in _system_weights(features.system):
+            scores[index] += weight
     if not features.query.isascii():
         _add_wide(scores, features.query)
     return scores
+
+
+@lru_cache(maxsize=SYSTEMS_REMEMBERED)
+def _system_weights(system: str) -> tuple[tuple[int, float], ...]:
+    """What a system prompt says of the task. Applications send the same one again and again, so it is read once."""
+    return tuple(
+        (index, weight * SYSTEM_WEIGHT)
+        for cue in _matches(words_of(system))
+        for index, weight in _WEIGHTS.get(cue, _NO_WEIGHTS)
+    )
 
 
 def _add_wide(scores: list[float], text: str) -> None:

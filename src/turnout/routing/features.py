@@ -33,6 +33,7 @@ _TO_SPACES: dict[int, str | None] = {
     **{ord(mark): " " for mark in f"{string.punctuation}\n\r\t{cues.WIDE_PUNCTUATION}"},
     **_APOSTROPHE,
 }
+_ASCII_TO_SPACES = bytes(32 if code in _TO_SPACES and chr(code) != "'" else code for code in range(256))
 _DIGITS = string.digits.encode()
 _CODE_MARKS = {
     "`": ("```",),
@@ -63,6 +64,8 @@ class Features(Struct, frozen=True):
 
 def words_of(text: str) -> list[str]:
     """Lower-case words of a text that is lower case already."""
+    if text.isascii():  # three times as fast by a table of bytes
+        return text.encode().translate(_ASCII_TO_SPACES, b"'").decode().split()
     return text.translate(_TO_SPACES).split()
 
 

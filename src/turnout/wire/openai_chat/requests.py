@@ -32,7 +32,7 @@ from turnout.core.model import (
     ToolChoice,
     ToolResult,
 )
-from turnout.wire.body import bad, open_members, read
+from turnout.wire.body import bad, open_members, read, reopen_members
 from turnout.wire.openai_chat.parts import DIALECT, WireCache, cache_control, decode_parts
 from turnout.wire.openai_chat.reasoning import history_parts
 
@@ -180,10 +180,10 @@ _TOOL_OURS = frozenset(_Tool.__struct_fields__)
 
 def decode_request(body: bytes, op: Op = "chat") -> Request:
     """Raises `CallFailed(BAD_REQUEST)`."""
-    members = open_members(body)
     if op == "embeddings":
-        return _embeddings(members)
-    wire = _read_body(members)
+        return _embeddings(open_members(body))
+    wire = _read_body(body)
+    members = reopen_members(body)
     return Request(
         dialect=DIALECT,
         model=wire.model,
@@ -203,10 +203,10 @@ def decode_request(body: bytes, op: Op = "chat") -> Request:
     )
 
 
-def _read_body(members: Mapping[str, Raw]) -> _Body:
-    """Every member through its own type, so that the error names it."""
+def _read_body(body: bytes) -> _Body:
+    """The error names the member at fault."""
     try:
-        return _body.decode(msgspec.json.encode(members))
+        return _body.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         message = str(error)
     path = message.partition("$.")[2].rstrip("`'") if "$." in message else ""

@@ -116,9 +116,10 @@ def _user(message: Message, target: Target, drops: Drops) -> list[dict[str, Any]
 def _result(result: ToolResult, rest: list[Part], target: Target, drops: Drops) -> dict[str, Any]:
     texts = [part for part in result.content if isinstance(part, Text)]
     others = [part for part in result.content if not isinstance(part, Text)]
-    if others:
+    sayable = [part for part in others if encode_part(part, target, drops) is not None]
+    if sayable:
         rest.append(Text(f"Content of the result of tool call {result.call_id}:"))
-        rest += others
+        rest += sayable
         drops.note("tool_results.media")
     if result.is_error:
         drops.note("tool_results.is_error")
