@@ -67,12 +67,15 @@ _BIAS = tuple(cues.BIAS.get(task, 0.0) for task in TASKS)
 _NO_WEIGHTS: _Weights = ()
 
 
-def _anchored(phrases: Iterable[str]) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Phrases, bare and padded, by their longest word, so that a text is searched only for phrases it may contain."""
-    found: dict[str, tuple[tuple[str, str], ...]] = {}
+def _anchored(phrases: Iterable[str]) -> dict[str, tuple[tuple[str, str, str], ...]]:
+    """Phrases (bare, padded, their second longest word) by their longest word.
+
+    A text is searched only for phrases of which it has both words.
+    """
+    found: dict[str, tuple[tuple[str, str, str], ...]] = {}
     for phrase in dict.fromkeys(phrases):
-        anchor = max(phrase.split(), key=len)
-        found[anchor] = (*found.get(anchor, ()), (phrase, f" {phrase} "))
+        anchor, second = sorted(phrase.split(), key=len, reverse=True)[:2]
+        found[anchor] = (*found.get(anchor, ()), (phrase, f" {phrase} ", second))
     return found
 
 
@@ -92,12 +95,15 @@ def found_cues(features: Features) -> set[str]:
 
 
 def _matches(words: Sequence[str]) -> set[str]:
-    hits = set(_VOCABULARY.intersection(words))
-    joined = f" {' '.join(words)} "
+    present = set(words)
+    hits = present & _VOCABULARY
+    joined = ""
     for anchor in hits & _ANCHORS:
-        for phrase, padded in _PHRASES[anchor]:
-            if padded in joined:
-                hits.add(phrase)
+        for phrase, padded, second in _PHRASES[anchor]:
+            if second in present:
+                joined = joined or f" {' '.join(words)} "
+                if padded in joined:
+                    hits.add(phrase)
     return hits
 
 
