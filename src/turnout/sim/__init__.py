@@ -6,15 +6,26 @@ sensibly, and share no code with the gateway's own codecs, so that a mistake in 
 
 from __future__ import annotations
 
-import asyncio
-
 from msgspec import Struct
 
+from turnout.sim.control import Control
+from turnout.sim.faults import Fault, Match, Rule
 from turnout.sim.models import SIM_MODELS, SIM_PROVIDERS, SimModel
-from turnout.sim.server import listen
+from turnout.sim.server import Listener
 from turnout.sim.service import Service
 
-__all__ = ["SIM_MODELS", "SIM_PROVIDERS", "SimConfig", "SimModel", "SimServer", "start"]
+__all__ = [
+    "SIM_MODELS",
+    "SIM_PROVIDERS",
+    "Control",
+    "Fault",
+    "Match",
+    "Rule",
+    "SimConfig",
+    "SimModel",
+    "SimServer",
+    "start",
+]
 
 
 class SimConfig(Struct, frozen=True):
@@ -27,31 +38,35 @@ class SimConfig(Struct, frozen=True):
 
 
 class SimServer:
-    """Running providers. `base_urls` by provider name, as the provider's own SDK takes them."""
+    """Running providers. `base_urls` and `control` by provider name; the URLs are as the provider's own SDK takes them."""
 
     def __init__(self) -> None:
+        self.control: dict[str, Control] = {}
         self.base_urls: dict[str, str] = {}
-        self.services: dict[str, Service] = {}
-        self._servers: list[asyncio.Server] = []
+        self._listeners: list[Listener] = []
 
     async def add(self, service: Service, host: str, port: int) -> None:
-        server = await listen(service, service.counters, host, port)
-        self._servers.append(server)
-        bound = server.sockets[0].getsockname()[1]
+        listener = Listener(service, service.counters)
+        bound = await listener.open(host, port)
+        self._listeners.append(listener)
         provider = service.provider
-        self.services[provider.name] = service
+        self.control[provider.name] = service.control
         self.base_urls[provider.name] = f"http://{host}:{bound}{provider.base_path}"
 
     async def close(self) -> None:
-        """Stop listening."""
-        for server in self._servers:
-            server.close()
+        """Stop listening and end every connection."""
+        for listener in self._listeners:
+            await listener.close()
 
 
 async def start(config: SimConfig) -> SimServer:
     """Start all providers in the running event loop. Raises `OSError` when a port is taken."""
     server = SimServer()
-    for provider in SIM_PROVIDERS:
-        service = Service(provider, config.seed, config.speed)
-        await server.add(service, config.host, config.ports.get(provider.name, 0))
+    try:
+        for provider in SIM_PROVIDERS:
+            service = Service(provider, config.seed, config.speed)
+            await server.add(service, config.host, config.ports.get(provider.name, 0))
+    except OSError:
+        await server.close()
+        raise
     return server

@@ -1,260 +1,304 @@
-"""What the simulated models say: short, sensible English, the same for the same question.
+"""What a simulated model says: readable English that answers the last question, the same for the same (seed, model, prompt).
 
-Rules are tried in order; each looks at the question and either knows an answer or passes. Nothing here is clever: it is
-enough that a demo reads well, that a test can ask something with one right answer, and that no reply is filler.
+Each skill looks at the question and answers or passes (`None`); the first that answers wins, and the last one always does. There is no
+model of language here: the point is that a person who tries the gateway sees answers that fit, and that a test can predict them.
 """
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import operator
 import re
+import zlib
 from collections.abc import Callable
 
-from turnout.sim.ask import Ask
-from turnout.sim.tools import things
+import msgspec
 
-_CAPITALS = {
-    "france": "Paris", "italy": "Rome", "germany": "Berlin", "spain": "Madrid", "japan": "Tokyo", "portugal": "Lisbon",
-    "austria": "Vienna", "switzerland": "Bern", "poland": "Warsaw", "greece": "Athens", "norway": "Oslo", "sweden": "Stockholm",
-    "finland": "Helsinki", "denmark": "Copenhagen", "ireland": "Dublin", "belgium": "Brussels", "netherlands": "Amsterdam",
-    "hungary": "Budapest", "romania": "Bucharest", "bulgaria": "Sofia", "croatia": "Zagreb", "ukraine": "Kyiv", "turkey": "Ankara",
-    "egypt": "Cairo", "kenya": "Nairobi", "nigeria": "Abuja", "morocco": "Rabat", "india": "New Delhi", "china": "Beijing",
-    "thailand": "Bangkok", "vietnam": "Hanoi", "indonesia": "Jakarta", "australia": "Canberra", "canada": "Ottawa",
-    "mexico": "Mexico City", "brazil": "Brasília", "argentina": "Buenos Aires", "chile": "Santiago", "peru": "Lima",
-    "the united states": "Washington, D.C.", "the united kingdom": "London", "south korea": "Seoul",
-}  # fmt: skip
-_PHRASES = {
-    "good morning": {"french": "bonjour", "german": "guten Morgen", "spanish": "buenos días", "italian": "buongiorno"},
-    "thank you": {"french": "merci", "german": "danke", "spanish": "gracias", "italian": "grazie"},
-    "hello": {"french": "bonjour", "german": "hallo", "spanish": "hola", "italian": "ciao"},
-    "goodbye": {"french": "au revoir", "german": "auf Wiedersehen", "spanish": "adiós", "italian": "arrivederci"},
-    "where is the station": {
-        "french": "où est la gare ?", "german": "wo ist der Bahnhof?", "spanish": "¿dónde está la estación?",
-        "italian": "dov'è la stazione?",
-    },
-}  # fmt: skip
-_PROGRAMS = {
-    "reverse": "def reverse(text: str) -> str:\n    return text[::-1]",
-    "fibonacci": "def fibonacci(n: int) -> int:\n    a, b = 0, 1\n    for _ in range(n):\n        a, b = b, a + b\n    return a",
-    "prime": "def is_prime(n: int) -> bool:\n    return n > 1 and all(n % d for d in range(2, int(n**0.5) + 1))",
-    "sort": "def sort(values: list[int]) -> list[int]:\n    if len(values) < 2:\n        return values\n"
-    "    first, rest = values[0], values[1:]\n"
-    "    return sort([v for v in rest if v < first]) + [first] + sort([v for v in rest if v >= first])",
-    "factorial": "def factorial(n: int) -> int:\n    result = 1\n    for k in range(2, n + 1):\n        result *= k\n    return result",
-    "palindrome": "def is_palindrome(text: str) -> bool:\n    kept = [c.lower() for c in text if c.isalnum()]\n    return kept == kept[::-1]",
-}  # fmt: skip
-_GOOD = frozenset(
-    "love loved great excellent wonderful amazing good happy best fantastic perfect enjoyed delightful".split()
+from turnout.sim import knowledge
+from turnout.sim.ask import Ask, Result
+from turnout.sim.text import arithmetic, names, number_text, numbers, quoted, sentences, topic, words
+
+_EXACTLY = re.compile(
+    r"(?:reply|respond|answer|say)\s+(?:with\s+)?(?:only\s+)?(?:exactly\s*)?(?:the\s+)?(?:single\s+)?(?:this\s+)?(?:one\s+)?(?:words?)?"
+    r"(?:\s+and nothing else)?\s*:\s*(.{1,500})",
+    re.IGNORECASE | re.DOTALL,
 )
-_BAD = frozenset(
-    "hate hated terrible awful bad worst boring poor disappointing broken sad angry slow useless".split()
+_SAY = re.compile(
+    r"^(?:please\s+)?(?:just\s+)?(?:say|repeat|echo)\s+(?:after me:?\s*)?[\"']?([^\"'\n]{1,200}?)[\"']?[.!]?$",
+    re.IGNORECASE,
 )
-_STOPWORDS = frozenset(
-    "the a an of to in on for and or is are was were do does did what which who how why when where can could would should you me my"
-    " your it this that with about please tell explain describe write give some be as at by from i we they".split()
+_GREETING = re.compile(
+    r"^(?:hi|hello|hey|howdy|greetings|good (?:morning|afternoon|evening))\b[^?]{0,40}$", re.IGNORECASE
 )
-_OPERATORS: dict[type, Callable[[float, float], float]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Mod: operator.mod,
-}
-_SUM = re.compile(r"(?<![\w.])[-+]?[\d(][\d\s.()+\-*/%×x÷]*[\d)](?![\w])")
+_THANKS = re.compile(r"^(?:thanks|thank you|cheers|great|ok|okay|bye|goodbye)\b.{0,40}$", re.IGNORECASE)
+_MY_NAME = re.compile(r"\b[Mm]y name is ([A-Z][\w'-]*)|\bI am called ([A-Z][\w'-]*)")
+_TRANSLATE = re.compile(
+    r"\btranslate\b|\bhow do you say\b|\bin (?:french|spanish|german|italian|japanese)\b", re.IGNORECASE
+)
+_LIST = re.compile(
+    r"\b(?:list|name|give me|suggest|brainstorm)\b.{0,20}?\b(\d{1,2}|two|three|four|five|six|seven|eight|nine|ten)\b\s+(.{1,60})",
+    re.IGNORECASE,
+)
+_COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
+_CODE = re.compile(
+    r"\b(?:code|function|script|program|implement|python|algorithm|class|method)\b", re.IGNORECASE
+)
+_BRIEF = re.compile(r"\b(?:brief|briefly|short|one sentence|concise|in a word|one line)\b", re.IGNORECASE)
+_LONG = re.compile(r"\b(?:detail|detailed|essay|thorough|in depth|comprehensive|long)\b", re.IGNORECASE)
+
+QUOTED_RESULT_CHARS_MAX = 2000
+SUMMARY_SENTENCES_MAX = 3
+LIST_ITEMS_MAX = 20
+
+Skill = Callable[[str, Ask], str | None]
 
 
-def answer(ask: Ask, seed: int, skill: int) -> str:
-    """The text of a reply to which no function call and no schema applies."""
+def answer(ask: Ask, seed: int, skill: int, variant: int = 0) -> str:
+    """The text of a reply. `skill` (0 to 2) makes it longer; `variant` distinguishes the choices of one request."""
     if ask.results:
-        return _from_results(ask)
-    for rule in _RULES:
-        text = rule(ask)
-        if text:
-            return text
-    return _general(ask, seed, skill)
+        return _quote(ask.results)
+    if ask.pictures:
+        return _describe(ask)
+    for rule in _SKILLS:
+        said = rule(ask.question, ask)
+        if said is not None:
+            return said
+    return _explain(
+        ask,
+        skill,
+        zlib.crc32(f"{seed}:{ask.model}:{variant}:{ask.question}".encode("utf-8", "surrogatepass")),
+    )
 
 
-def _from_results(ask: Ask) -> str:
-    told = "; ".join(result.text.strip() for result in ask.results)
-    return f"Here is what I found: {told}."
+def _quote(results: list[Result]) -> str:
+    told = [result.text[:QUOTED_RESULT_CHARS_MAX].strip() for result in results]
+    if len(told) == 1:
+        return f"Here is what I found: {told[0]}"
+    return "Here is what I found:\n" + "\n".join(f"- {text}" for text in told)
 
 
-def _pictures(ask: Ask) -> str:
-    if not ask.pictures:
-        return ""
-    seen = " and ".join(f"an image ({picture})" for picture in ask.pictures)
-    return f"I can see {seen}."
+def _describe(ask: Ask) -> str:
+    seen = "I can see " + " and ".join(ask.pictures) + "."
+    return (
+        f'{seen} You asked about "{topic(ask.question)}": this is what came with your message.'
+        if ask.question
+        else seen
+    )
 
 
-def evaluate(text: str) -> float | None:
-    """The value of a small sum; `None` for anything else."""
-    try:
-        return _value(ast.parse(text.strip(), mode="eval").body, 0)
-    except (SyntaxError, ValueError, ZeroDivisionError, OverflowError, RecursionError, MemoryError):
+# -- skills
+def _exact(question: str, _: Ask) -> str | None:
+    found = _EXACTLY.search(question) or _SAY.match(question.strip())
+    if found is None:
         return None
+    return found.group(1).strip().splitlines()[0].strip("\"'`")
 
 
-def _value(node: ast.expr, depth: int) -> float:
-    if depth > 20:
-        raise ValueError("too deep")
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        return node.value
-    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-        return _OPERATORS[type(node.op)](_value(node.left, depth + 1), _value(node.right, depth + 1))
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_value(node.operand, depth + 1)
-    raise ValueError("not a sum")
-
-
-def find_sum(question: str) -> tuple[str, float] | None:
-    """The first sum in a question, as it is written, and its value."""
-    for match in _SUM.finditer(question[:2000]):
-        text = match[0].replace("×", "*").replace("x", "*").replace("÷", "/").strip()
-        if len(text) > 120 or not re.search(r"\d\s*[-+*/%]\s*[\d(]", text):
-            continue
-        value = evaluate(text)
-        if value is not None:
-            return match[0].strip(), value
+def _greet(question: str, _: Ask) -> str | None:
+    text = question.strip()
+    if not text:
+        return "Hello! What can I help you with?"
+    if _GREETING.match(text):
+        return "Hello! How can I help you today?"
+    if _THANKS.match(text):
+        return "You're welcome! Let me know if there is anything else I can do."
     return None
 
 
-def _arithmetic(ask: Ask) -> str:
-    found = find_sum(ask.question)
+def _remember(question: str, ask: Ask) -> str | None:
+    if not re.search(r"\bwhat(?:'s| is) my name\b", question, re.IGNORECASE):
+        return None
+    found = [name for match in _MY_NAME.finditer(ask.transcript) for name in match.groups() if name]
+    return f"Your name is {found[-1]}." if found else "You have not told me your name yet."
+
+
+def _calculate(question: str, _: Ask) -> str | None:
+    found = arithmetic(question)
     if found is None:
-        return ""
-    text, value = found
-    return f"{text} = {int(value) if value == int(value) else round(value, 6)}."
+        return None
+    return f"{found[0]} = {number_text(found[1])}"
 
 
-def _capital(ask: Ask) -> str:
-    lowered = ask.question.lower()
+def _capital(question: str, _: Ask) -> str | None:
+    lowered = question.lower()
     if "capital" not in lowered:
-        return ""
-    for country, city in _CAPITALS.items():
-        if country in lowered:
-            shown = country if country.startswith("the ") else country.title()
-            return f"The capital of {shown} is {city}."
-    return ""
+        return None
+    found = [
+        (lowered.rindex(country), country)
+        for country in knowledge.CAPITALS
+        if re.search(rf"\b{country}\b", lowered)
+    ]
+    if not found:
+        return None
+    said = [
+        f"The capital of {_country(name)} is {knowledge.CAPITALS[name]}." for _, name in sorted(found)[-3:]
+    ]
+    return " ".join(said)
 
 
-def _translation(ask: Ask) -> str:
-    lowered = ask.question.lower()
-    if "translat" not in lowered and " in french" not in lowered:
-        return ""
-    language = next(
-        (name for name in ("french", "german", "spanish", "italian") if name in lowered), "french"
+def _country(name: str) -> str:
+    if name == "usa":
+        return "the USA"
+    shown = name.title()
+    return f"the {shown}" if name.startswith("united") or name in ("netherlands", "philippines") else shown
+
+
+def _fact(question: str, _: Ask) -> str | None:
+    asked = set(words(question[:500]))
+    return next((said for keys, said in knowledge.FACTS if asked.issuperset(keys)), None)
+
+
+def _translate(question: str, _: Ask) -> str | None:
+    if not _TRANSLATE.search(question):
+        return None
+    lowered = question.lower()
+    language = next((name for name in knowledge.WORDS if name in lowered), None)
+    if language is None:
+        return None
+    phrases = [phrase for phrase in knowledge.PHRASES if re.search(rf"\b{phrase}\b", lowered)]
+    if phrases:
+        return ". ".join(knowledge.PHRASES[phrase][language] for phrase in phrases)
+    source = quoted(question)
+    text = source[0] if source else question.partition(":")[2].strip()
+    if not text:
+        return None
+    table = knowledge.WORDS[language]
+    return " ".join(table.get(word.lower(), word) for word in text.split())
+
+
+def _summarise(question: str, _: Ask) -> str | None:
+    if not re.search(r"\b(?:summar(?:y|ise|ize)|tl;?dr|key points|shorten)\b", question, re.IGNORECASE):
+        return None
+    head, colon, rest = question.partition(":")
+    body = rest if colon and len(head) < 200 else question.partition("\n")[2]
+    found = sentences(body)
+    if not found:
+        return None
+    return "In short: " + " ".join(found[:SUMMARY_SENTENCES_MAX])
+
+
+def _code(question: str, _: Ask) -> str | None:
+    if not _CODE.search(question):
+        return None
+    asked = set(words(question))
+    for keys, snippet, remark in knowledge.SNIPPETS:
+        if asked.intersection(keys):
+            return f"Here is a Python function that does it:\n\n```python\n{snippet}\n```\n\n{remark}"
+    return None
+
+
+def _sentiment(question: str, _: Ask) -> str | None:
+    if not re.search(
+        r"\bsentiment\b|\bpositive or negative\b|\bpositive, negative\b", question, re.IGNORECASE
+    ):
+        return None
+    asked = words(question)
+    score = sum(word in knowledge.POSITIVE for word in asked) - sum(
+        word in knowledge.NEGATIVE for word in asked
     )
-    for phrase, words in _PHRASES.items():
-        if phrase in lowered:
-            return f"In {language.title()}: {words[language]}"
-    return ""
+    return "Positive" if score > 0 else "Negative" if score < 0 else "Neutral"
 
 
-def _summary(ask: Ask) -> str:
-    head, _, body = ask.question.partition(":")
-    if not re.search(r"summari[sz]e|tl;?dr|in short", head.lower()):
-        return ""
-    text = body.strip() or ask.question
-    sentences = re.findall(r"[^.!?]+[.!?]", text[:20_000]) or [text[:200]]
-    kept = sentences[:1] if len(sentences) < 4 else [sentences[0], max(sentences[1:], key=len)]
-    return "In short: " + " ".join(sentence.strip() for sentence in kept)
-
-
-def _sentiment(ask: Ask) -> str:
-    lowered = ask.question.lower()
-    if not re.search(r"sentiment|positive or negative|is this (?:review|comment)", lowered):
-        return ""
-    question, _, review = lowered.partition("?")
-    words = set(re.findall(r"[a-z]+", review or question))
-    good, bad = len(words & _GOOD), len(words & _BAD)
-    return "Positive." if good > bad else "Negative." if bad > good else "Neutral."
-
-
-def _program(ask: Ask) -> str:
-    lowered = ask.question.lower()
-    if not re.search(r"function|python|code|program|script|implement", lowered):
-        return ""
-    for word, program in _PROGRAMS.items():
-        if word in lowered:
-            return f"Here is a Python function for that:\n\n```python\n{program}\n```"
-    return ""
-
-
-def _listing(ask: Ask) -> str:
-    match = re.search(r"\b(?:list|name|give me) (\d{1,2}|three|five|ten) ([\w ]{3,40})", ask.question.lower())
-    if match is None:
-        return ""
-    number = {"three": 3, "five": 5, "ten": 10}.get(match[1]) or int(match[1])
-    return "\n".join(
-        f"{n}. {match[2].strip().rstrip('s').capitalize()} number {n}" for n in range(1, number + 1)
+def _enumerate(question: str, _: Ask) -> str | None:
+    found = _LIST.search(question)
+    if found is None:
+        return None
+    number, what = found.group(1).lower(), found.group(2).strip(" .?!")
+    wanted = min(_COUNTS.get(number) or int(number), LIST_ITEMS_MAX)
+    if wanted == 0:
+        return None
+    known = next((items for key, items in knowledge.LISTS.items() if key in what.lower()), ())
+    items = known[:wanted] + tuple(
+        f"{_ASPECTS[at % len(_ASPECTS)]} for {what}" for at in range(len(known), wanted)
     )
+    return "\n".join(f"{at}. {item}" for at, item in enumerate(items, 1))
 
 
-def _greeting(ask: Ask) -> str:
-    short = len(ask.question) < 60
-    if short and re.match(r"\W*(?:hi|hello|hey|good (?:morning|evening)|thanks?)\b", ask.question.lower()):
-        return "Hello! What can I do for you?"
-    return ""
+def json_object(ask: Ask, seed: int, skill: int) -> str:
+    """An answer as JSON without a schema: the names and numbers of the question, and the answer."""
+    value = {
+        "names": names(ask.question)[:10],
+        "numbers": numbers(ask.question)[:10],
+        "answer": answer(ask, seed, skill),
+    }
+    return msgspec.json.encode({key: one for key, one in value.items() if one}).decode()
 
 
-_RULES = (
-    _pictures,
-    _arithmetic,
-    _capital,
-    _translation,
-    _summary,
+_ASPECTS = (
+    "A clear goal",
+    "A simple first step",
+    "A way to measure progress",
+    "A careful review",
+    "A small experiment",
+    "A fallback plan",
+    "A shared checklist",
+    "A realistic schedule",
+)
+
+_SKILLS: tuple[Skill, ...] = (
+    _exact,
+    _greet,
+    _remember,
     _sentiment,
-    _program,
-    _listing,
-    _greeting,
+    _summarise,
+    _translate,
+    _code,
+    _calculate,
+    _capital,
+    _fact,
+    _enumerate,
 )
 
-_OPENINGS = (
-    "{topic} is best understood step by step.",
-    "There are a few things worth knowing about {topic}.",
-    "A good way to look at {topic} is to start from what it is for.",
+_OPENERS = (
+    "In short, {t} is best understood by starting from what it is for.",
+    "{T} is a good subject to take apart step by step.",
+    "The useful way to look at {t} is to separate the goal from the means.",
+    "There are a few things worth knowing about {t}.",
 )
-_MIDDLES = (
-    "First comes the purpose: what {topic} is meant to achieve, and for whom.",
-    "Then come the parts, how each of them works, and how they depend on one another.",
-    "In practice, most difficulties with {topic} come from small details that are easy to overlook.",
-    "It helps to try a simple case first and to compare it with what one expected.",
-    "The costs and limits of {topic} matter as much as its benefits.",
+_BODIES = (
+    "Be clear about what you want from it, because that decides which details matter.",
+    "Look at the parts that change most often, since they cause most of the surprises.",
+    "Compare the alternatives on the same terms: cost, speed, and how easily a mistake can be undone.",
+    "A small trial usually tells more about {t} than a long discussion.",
+    "It also helps to write down the assumptions, so that others can check them.",
+    "Where numbers are available, prefer them to impressions.",
+    "People who work with {t} every day usually know which rules can be bent and which cannot.",
+    "When two sources disagree, look at how each of them was made.",
+    "Keep the result simple enough that someone else can explain it back to you.",
 )
-_CLOSINGS = (
-    "If you tell me more about your situation, I can be more specific.",
-    "That is the short version; each of these points can be taken further.",
+_CLOSERS = (
+    "If you tell me more about your situation, I can be more specific about {t}.",
+    "That is the core of it; I can go deeper into any part.",
+    "With those points in mind, {t} becomes a series of manageable decisions.",
 )
 
 
-def _general(ask: Ask, seed: int, skill: int) -> str:
-    topic = _topic(ask.question)
-    pick = int(hashlib.sha256(f"{seed}:{ask.model}:{ask.question}".encode()).hexdigest()[:8], 16)
-    middles = [_MIDDLES[(pick + n) % len(_MIDDLES)] for n in range(1 + skill)]
-    parts = [_OPENINGS[pick % len(_OPENINGS)], *middles, _CLOSINGS[pick % len(_CLOSINGS)]]
-    text = " ".join(parts).replace("{topic}", topic)
-    return text[0].upper() + text[1:]
-
-
-def _topic(question: str) -> str:
-    named = things(question[:2000])
-    if named:
-        return named[0][:60]
-    words = [w for w in re.findall(r"[A-Za-z][\w'-]*", question[:2000]) if w.lower() not in _STOPWORDS]
-    return " ".join(words[-3:]).lower()[:60] or "this question"
+def _explain(ask: Ask, skill: int, draw: int) -> str:
+    about = topic(ask.question)
+    parts: list[str] = [_OPENERS[draw % len(_OPENERS)]]
+    if _BRIEF.search(ask.question) or _BRIEF.search(ask.system):
+        parts.append(_BODIES[draw // 7 % len(_BODIES)])
+    else:
+        wanted = (7 if _LONG.search(ask.question) else 2) + skill + draw // 11 % 2
+        start = draw // 5 % len(_BODIES)
+        parts += [_BODIES[(start + at) % len(_BODIES)] for at in range(min(wanted, len(_BODIES)))]
+        parts.append(_CLOSERS[draw // 3 % len(_CLOSERS)])
+    capital = about[:1].upper() + about[1:]
+    return " ".join(part.replace("{t}", about).replace("{T}", capital) for part in parts)
 
 
 def thoughts(ask: Ask) -> str:
     """What a reasoning model thinks before it answers."""
-    found = find_sum(ask.question)
-    steps = [f"The user asks: {' '.join(ask.question.split())[:120]}"]
+    steps = [f'The user asks about "{topic(ask.question)}".']
+    found = arithmetic(ask.question)
     if found is not None:
-        steps.append(f"I work out {found[0]} step by step and get {found[1]:g}.")
-    elif ask.tools and not ask.results:
-        steps.append("Looking this up needs one of the functions that I was given.")
+        steps.append(f"This is arithmetic: {found[0]} comes to {number_text(found[1])}.")
+    elif ask.results:
+        steps.append("The functions have answered, so I can tell what they found.")
+    elif ask.tools:
+        steps.append(
+            "I have functions that could look this up, and should use them if the question needs it."
+        )
     else:
-        steps.append("I look for what is asked, recall what I know of it, and put it in a clear order.")
-    steps.append("I check the result once more before I answer.")
-    return "\n".join(steps)
+        steps.append("I should recall what I know of it and put it in a clear order.")
+    return " ".join(
+        [*steps, "Nothing in the question is ambiguous enough to ask back.", "I will keep the answer direct."]
+    )

@@ -11,14 +11,20 @@ from typing import Any
 from msgspec import Struct
 
 from turnout.sim import tokens
-from turnout.sim.ask import Ask, Offered, Result, Said, SimError
-from turnout.sim.delivery import Stream
+from turnout.sim.anthropic_turns import bad, check_thinking_first, check_turns
+from turnout.sim.ask import Ask, Offered, Result, SimError
 from turnout.sim.models import SimModel
 from turnout.sim.reading import picture, want
 
-_FINISH = {"stop": "end_turn", "length": "max_tokens", "tools": "tool_use", "sequence": "stop_sequence"}
 THINKING_TOKENS_MIN = 1024
 REDACTED_TRIGGER = "ANTHROPIC_MAGIC_STRING_TRIGGER_REDACTED_THINKING_46C9A13E193C177646C7398A98432ECCCE4C1253D5E2D82641AC0E52CC2876CB"
+
+
+# Names that begin with `x_` pass too, so that tests can send something unheard of.
+_FIELDS = frozenset(
+    "cache_control container context_management inference_geo max_tokens mcp_servers messages metadata model output_config output_format "
+    "service_tier speed stop_sequences stream system temperature thinking tool_choice tools top_k top_p".split()
+)
 
 
 class Breakpoint(Struct):
@@ -34,25 +40,14 @@ class Wants(Struct):
     redact: bool
 
 
-class Reply(Struct):
-    id: str
-    model: str
-    said: Said
-    input_tokens: int
-    read_tokens: int
-    written_5m: int
-    written_1h: int
-    signature: str
-    redacted: str | None
-
-
-def bad(message: str) -> SimError:
-    return SimError(400, "invalid_request_error", message)
-
-
 def signature(seed: int, thought: str) -> str:
     """The proof that a thought is this simulation's own."""
     return b64encode(hmac.new(f"sim-{seed}".encode(), thought.encode(), sha256).digest() * 3).decode()
+
+
+def _is_signed(block: dict[str, Any], seed: int) -> bool:
+    given = str(block.get("signature")).encode()
+    return hmac.compare_digest(given, signature(seed, str(block.get("thinking"))).encode())
 
 
 # -- requests
@@ -83,11 +78,21 @@ def read(data: dict[str, Any], model: SimModel, seed: int, *, counting: bool = F
         raise bad(
             "messages: at least one message is required" if messages == [] else "messages: Field required"
         )
-    longest = _field(data, "max_tokens", (int,), 1, model.max_output)
+    for name in data:
+        if name not in _FIELDS and not name.startswith("x_"):
+            raise bad(f"{name}: Extra inputs are not permitted")
+    longest = _field(data, "max_tokens", (int,), 1)
+    if longest is not None and longest > model.max_output:
+        raise bad(
+            f"max_tokens: {longest} > {model.max_output}, which is the maximum allowed number of output tokens for {model.id}"
+        )
     if longest is None and not counting:
         raise bad("max_tokens: Field required")
     _field(data, "temperature", (int, float), 0, 1)
     _field(data, "top_p", (int, float), 0, 1)
+    if data.get("temperature") is not None and data.get("top_p") is not None:
+        raise bad("`temperature` and `top_p` cannot both be specified for this model. Please use only one.")
+    check_turns(messages)
     ask = Ask(model.id, "", "", max_tokens=longest)
     reader = _Reader(ask, seed)
     _tools(reader, data)
@@ -96,6 +101,8 @@ def read(data: dict[str, Any], model: SimModel, seed: int, *, counting: bool = F
         _message(reader, message, number)
     ask.stop = [text for text in _field(data, "stop_sequences", (list,)) or [] if isinstance(text, str)]
     _thinking(ask, data)
+    if ask.think:
+        check_thinking_first(messages)
     config = _field(data, "output_config", (dict,)) or {}
     wanted = config.get("format") or data.get("output_format")
     if wanted is not None:
@@ -170,18 +177,16 @@ def _block(reader: _Reader, block: Any, role: str, where: str) -> None:
     elif kind == "image":
         ask.pictures.append(_image(block.get("source"), where))
     elif kind == "document":
-        text = str((block.get("source") or {}).get("data") or "")[:100_000]
+        text = str(_mapping(block.get("source"), f"{where}.source").get("data") or "")[:100_000]
     elif kind == "tool_use":
         if not isinstance(block.get("input"), dict):
             raise bad(f"{where}.tool_use.input: Input should be a valid dictionary")
         text = json.dumps(block["input"])
     elif kind == "tool_result":
-        text = _result_text(block.get("content"))
+        text = _result_text(block.get("content"), f"{where}.tool_result.content")
         ask.results.append(Result(str(block.get("tool_use_id")), text))
     elif kind == "thinking":
-        if not hmac.compare_digest(
-            str(block.get("signature")), signature(reader.seed, str(block.get("thinking")))
-        ):
+        if not _is_signed(block, reader.seed):
             raise bad(f"{where}: Invalid `signature` in `thinking` block")
     elif kind != "redacted_thinking":
         raise bad(f"{where}: Input tag '{kind}' found using 'type' does not match any of the expected tags")
@@ -194,14 +199,23 @@ def _image(source: Any, where: str) -> str:
     if source.get("type") == "base64":
         return picture(str(source.get("data")), str(source.get("media_type")))
     if source.get("type") == "url":
-        return "from a URL"
+        return f"an image ({source.get('url')})"
     raise bad(f"{where}.source.type: Input should be 'base64' or 'url'")
 
 
-def _result_text(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    return "".join(str(block.get("text") or "") for block in content or [] if isinstance(block, dict))
+def _mapping(value: Any, where: str) -> dict[str, Any]:
+    """Absent is empty. Raises `SimError`."""
+    if value is not None and not isinstance(value, dict):
+        raise bad(f"{where}: Input should be a valid dictionary")
+    return value or {}
+
+
+def _result_text(content: Any, where: str) -> str:
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, list):
+        raise bad(f"{where}: Input should be a valid string or list")
+    return "".join(str(block.get("text") or "") for block in content if isinstance(block, dict))
 
 
 def _tools(reader: _Reader, data: dict[str, Any]) -> None:
@@ -209,11 +223,10 @@ def _tools(reader: _Reader, data: dict[str, Any]) -> None:
     for number, tool in enumerate(_field(data, "tools", (list,)) or []):
         if not isinstance(tool, dict) or not isinstance(tool.get("name"), str):
             raise bad(f"tools.{number}.name: Field required")
-        if tool.get("type") in (None, "custom") and (tool.get("input_schema") or {}).get("type") != "object":
+        schema = _mapping(tool.get("input_schema"), f"tools.{number}.custom.input_schema")
+        if tool.get("type") in (None, "custom") and schema.get("type") != "object":
             raise bad(f"tools.{number}.custom.input_schema.type: Input should be 'object'")
-        ask.tools.append(
-            Offered(tool["name"], str(tool.get("description") or ""), tool.get("input_schema") or {})
-        )
+        ask.tools.append(Offered(tool["name"], str(tool.get("description") or ""), schema))
         reader.add(json.dumps(tool.get("input_schema")) + str(tool.get("description")), tool)
     choice = _field(data, "tool_choice", (dict,))
     if choice is None:
@@ -247,123 +260,3 @@ def _thinking(ask: Ask, data: dict[str, Any]) -> None:
     if ask.choice in ("required", "named"):
         raise bad("Thinking may not be enabled when tool_choice forces tool use.")
     ask.think = True
-
-
-# -- replies
-def usage(reply: Reply, output: int | None = None) -> dict[str, Any]:
-    return {
-        "input_tokens": reply.input_tokens,
-        "cache_creation_input_tokens": reply.written_5m + reply.written_1h,
-        "cache_read_input_tokens": reply.read_tokens,
-        "cache_creation": {
-            "ephemeral_5m_input_tokens": reply.written_5m,
-            "ephemeral_1h_input_tokens": reply.written_1h,
-        },
-        "output_tokens": reply.said.output_tokens if output is None else output,
-        "service_tier": "standard",
-    }
-
-
-def _thought_block(reply: Reply) -> list[dict[str, Any]]:
-    if reply.redacted is not None:
-        return [{"type": "redacted_thinking", "data": reply.redacted}]
-    if not reply.said.thought:
-        return []
-    return [{"type": "thinking", "thinking": reply.said.thought, "signature": reply.signature}]
-
-
-def _content(reply: Reply) -> list[dict[str, Any]]:
-    said = reply.said
-    blocks = _thought_block(reply)
-    if said.text:
-        blocks.append({"type": "text", "text": said.text})
-    for call in said.calls:
-        blocks.append(
-            {"type": "tool_use", "id": call.id, "name": call.name, "input": json.loads(call.arguments)}
-        )
-    return blocks
-
-
-def _message_json(
-    reply: Reply, content: list[dict[str, Any]], finish: str | None, counts: dict[str, Any]
-) -> dict[str, Any]:
-    return {
-        "model": reply.model,
-        "id": reply.id,
-        "type": "message",
-        "role": "assistant",
-        "content": content,
-        "stop_reason": finish,
-        "stop_sequence": reply.said.sequence if finish == "stop_sequence" else None,
-        "usage": counts,
-    }
-
-
-def whole(reply: Reply) -> bytes:
-    body = _message_json(reply, _content(reply), _FINISH[reply.said.finish], usage(reply))
-    return json.dumps(body, ensure_ascii=False).encode()
-
-
-def _event(kind: str, **data: Any) -> bytes:
-    text = json.dumps({"type": kind, **data}, ensure_ascii=False, separators=(",", ":"))
-    return f"event: {kind}\ndata: {text}\n\n".encode()
-
-
-def stream(reply: Reply) -> Stream:
-    head = [_event("message_start", message=_message_json(reply, [], None, usage(reply, 1))), _event("ping")]
-    content: list[bytes] = []
-    for index, block in enumerate(_content(reply)):
-        content += _block_events(index, block)
-    said = reply.said
-    delta = {
-        "stop_reason": _FINISH[said.finish],
-        "stop_sequence": said.sequence if said.finish == "sequence" else None,
-    }
-    tail = [
-        _event("message_delta", delta=delta, usage={"output_tokens": said.output_tokens}),
-        _event("message_stop"),
-    ]
-    error = _event("error", error={"type": "overloaded_error", "message": "Overloaded"})
-    return Stream(head, content, tail, _event("ping"), error)
-
-
-def _block_events(index: int, block: dict[str, Any]) -> list[bytes]:
-    def delta(**data: Any) -> bytes:
-        return _event("content_block_delta", index=index, delta=data)
-
-    out = []
-    if block["type"] == "text":
-        out.append(_event("content_block_start", index=index, content_block={"type": "text", "text": ""}))
-        out += [delta(type="text_delta", text=piece) for piece in tokens.pieces(block["text"])]
-    elif block["type"] == "thinking":
-        opened = {"type": "thinking", "thinking": "", "signature": ""}
-        out.append(_event("content_block_start", index=index, content_block=opened))
-        out += [delta(type="thinking_delta", thinking=piece) for piece in tokens.pieces(block["thinking"])]
-        out.append(delta(type="signature_delta", signature=block["signature"]))
-    elif block["type"] == "tool_use":
-        out.append(_event("content_block_start", index=index, content_block={**block, "input": {}}))
-        text = json.dumps(block["input"], ensure_ascii=False)
-        out.append(delta(type="input_json_delta", partial_json=""))
-        out += [delta(type="input_json_delta", partial_json=text[i : i + 7]) for i in range(0, len(text), 7)]
-    else:
-        out.append(_event("content_block_start", index=index, content_block=block))
-    out.append(_event("content_block_stop", index=index))
-    return out
-
-
-def error(problem: SimError, request_id: str) -> bytes:
-    body = {
-        "type": "error",
-        "error": {"type": problem.kind, "message": problem.message},
-        "request_id": request_id,
-    }
-    return json.dumps(body).encode()
-
-
-def listing(models: list[SimModel]) -> bytes:
-    rows = [
-        {"type": "model", "id": model.id, "display_name": model.id, "created_at": "2025-01-01T00:00:00Z"}
-        for model in models
-    ]
-    page = {"data": rows, "has_more": False, "first_id": rows[0]["id"], "last_id": rows[-1]["id"]}
-    return json.dumps(page).encode()

@@ -19,6 +19,13 @@ class SimError(Exception):
         self.message = message
         self.code = code
         self.param = param
+        self.headers: dict[str, str] = {}
+
+    @classmethod
+    def told(cls, problem: SimError, headers: dict[str, str]) -> SimError:
+        """The same refusal with headers."""
+        problem.headers = headers
+        return problem
 
 
 class Offered(Struct):

@@ -2,12 +2,14 @@
 
 Kinds, with their arguments:
 
-    status {status, retry_after?, message?}     the provider refuses        reset          closes without a word
+    status {status, retry_after?, message?,     the provider refuses        reset          closes without a word
+            body?}
     hang                                        never answers               empty          a completion without content
     slow_first_token {ms}                       waits first                 html           an error page with status 502
     stall_after {chunks, pings}                 a stream stops moving       garbage        bytes that are no JSON
     cut_after {chunks, clean}                   a stream ends early         malformed_json half a JSON body
     error_event {chunks}                        an error inside a stream    wrong_content_type
+    huge_header                                 a header of 128 KiB         no_http        bytes that are no HTTP
 """
 
 from __future__ import annotations
@@ -18,8 +20,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from turnout.sim.ask import SimError
+
 KINDS = frozenset(
-    "status reset hang empty slow_first_token html stall_after garbage cut_after malformed_json error_event wrong_content_type".split()
+    "status connect_reset huge_header no_http reset hang empty slow_first_token html stall_after garbage cut_after malformed_json error_event wrong_content_type".split()
 )
 RULES_MAX = 1000
 
@@ -29,6 +33,7 @@ class Fault(Struct):
     status: int = 500
     retry_after: int | None = None
     message: str | None = None
+    body: str | None = None
     ms: int = 1000
     chunks: int = 3
     pings: bool = False
@@ -53,9 +58,12 @@ class Faults:
         self.rules: list[Rule] = []
         self._random = random.Random(seed)
 
-    def add(self, body: bytes) -> None:
+    def read(self, body: bytes) -> None:
         """Raises `ValueError` for a rule that makes no sense."""
-        rule = msgspec.json.decode(body, type=Rule)
+        self.add(msgspec.json.decode(body, type=Rule))
+
+    def add(self, rule: Rule) -> None:
+        """Raises `ValueError` for a kind that there is not."""
         if rule.fault.kind not in KINDS:
             raise ValueError(f"no such fault: {rule.fault.kind}; there are {', '.join(sorted(KINDS))}")
         if len(self.rules) >= RULES_MAX:
@@ -63,7 +71,7 @@ class Faults:
         self.rules.append(rule)
 
     def pick(self, model: str, header: str | None) -> Fault | None:
-        """The fault for a request: `x-sim-fault: kind[:argument]` wins over the rules."""
+        """The fault for a request: `x-sim-fault: kind[:argument]` wins over the rules. Raises `SimError`."""
         if header:
             return _from_header(header)
         for rule in self.rules:
@@ -76,10 +84,10 @@ class Faults:
         return None
 
 
-def _from_header(header: str) -> Fault | None:
+def _from_header(header: str) -> Fault:
     kind, _, argument = header.partition(":")
     if kind not in KINDS:
-        return None
+        raise SimError(400, "invalid_request_error", f"x-sim-fault: no such fault: {kind}")
     fault = Fault(kind)
     if argument.isdigit():
         number = int(argument)

@@ -1,47 +1,21 @@
-"""The OpenAI wire format, with the differences of those who copy it: requests to an `Ask`, what was said to JSON and streams."""
+"""Requests in the OpenAI chat format, read with the real one's strictness into an `Ask`."""
 
 from __future__ import annotations
 
 import json
-import math
 import re
-import struct
-from base64 import b64encode
-from hashlib import sha256
 from typing import Any
 
-from msgspec import Struct
-
 from turnout.sim import tokens
-from turnout.sim.ask import Ask, Offered, Result, Said, SimError
-from turnout.sim.delivery import Stream
+from turnout.sim.ask import Ask, Offered, Result
 from turnout.sim.models import SimModel
+from turnout.sim.openai_replies import Wants
 from turnout.sim.reading import bad, picture, want
 
 _DATA_URL = re.compile(r"data:(image/[\w.+-]+);base64,", re.IGNORECASE)
-_FINISH = {"stop": "stop", "length": "length", "tools": "tool_calls", "sequence": "stop"}
 N_MAX = 8
 
 
-class Wants(Struct):
-    """What concerns the form of the reply."""
-
-    stream: bool
-    usage: bool
-    n: int
-
-
-class Reply(Struct):
-    id: str
-    created: int
-    model: str
-    provider: str
-    said: list[Said]
-    prompt_tokens: int
-    cached_tokens: int
-
-
-# -- requests
 def read(data: dict[str, Any], model: SimModel) -> tuple[Ask, Wants]:
     """Raises `SimError`."""
     messages = want(data, "messages", (list,))
@@ -56,19 +30,15 @@ def read(data: dict[str, Any], model: SimModel) -> tuple[Ask, Wants]:
         "",
         max_tokens=want(data, "max_completion_tokens", (int,), 1) or want(data, "max_tokens", (int,), 1),
     )
-    if model.thinking == "hidden" and model.provider == "openai" and data.get("max_tokens") is not None:
-        raise bad(
-            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
-            "max_tokens",
-            "unsupported_parameter",
-        )
+    _check_options(data, model)
+    _check_calls(messages)
     transcript = [_message(ask, message, number) for number, message in enumerate(messages)]
+    ask.transcript = "\n".join(transcript)
     stop = want(data, "stop", (str, list))
     ask.stop = [stop] if isinstance(stop, str) else [text for text in stop or [] if isinstance(text, str)]
     _tools(ask, data)
     _format(ask, want(data, "response_format", (dict,)))
     ask.think = model.thinking != "none" and data.get("reasoning_effort") != "none"
-    ask.transcript = "\n".join(transcript)
     ask.prompt_tokens = (
         tokens.count(ask.transcript) + 4 * len(messages) + tokens.count(json.dumps(data.get("tools") or ""))
     )
@@ -138,9 +108,9 @@ def _text(ask: Ask, content: Any, where: str, role: str) -> str:
         elif kind == "image_url" and isinstance(part.get("image_url"), dict):
             url = str(part["image_url"].get("url"))
             match = _DATA_URL.match(url)
-            ask.pictures.append(picture(url[match.end() :], match[1]) if match else "from a URL")
+            ask.pictures.append(picture(url[match.end() :], match[1]) if match else f"an image ({url})")
         elif kind == "file":
-            out.append(f"[file {(part.get('file') or {}).get('filename') or ''}]")
+            out.append(f"[file {(want(part, 'file', (dict,)) or {}).get('filename') or ''}]")
         elif kind == "input_audio":
             out.append("[audio]")
         else:
@@ -161,16 +131,13 @@ def _tools(ask: Ask, data: dict[str, Any]) -> None:
                 f"tools[{number}].function",
                 "missing_required_parameter",
             )
-        ask.tools.append(
-            Offered(
-                function["name"], str(function.get("description") or ""), function.get("parameters") or {}
-            )
-        )
+        schema = want(function, "parameters", (dict,)) or {}
+        ask.tools.append(Offered(function["name"], str(function.get("description") or ""), schema))
     choice = want(data, "tool_choice", (str, dict))
     if choice is not None and not ask.tools:
         raise bad("'tool_choice' is only allowed when 'tools' are specified.", "tool_choice")
     if isinstance(choice, dict):
-        ask.choice, ask.named = "named", str((choice.get("function") or {}).get("name"))
+        ask.choice, ask.named = "named", str((want(choice, "function", (dict,)) or {}).get("name"))
         if ask.named not in {tool.name for tool in ask.tools}:
             raise bad(f"Tool choice '{ask.named}' not found in 'tools' parameter.", "tool_choice")
     elif choice is not None:
@@ -197,8 +164,13 @@ def _format(ask: Ask, wanted: dict[str, Any] | None) -> None:
                 "response_format.json_schema.name",
                 "missing_required_parameter",
             )
-        ask.schema = schema.get("schema") or {}
+        ask.schema = want(schema, "schema", (dict,)) or {}
     elif kind == "json_object":
+        if "json" not in ask.transcript.lower():
+            raise bad(
+                "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.",
+                "messages",
+            )
         ask.any_json = True
     elif kind != "text":
         raise bad(
@@ -208,189 +180,90 @@ def _format(ask: Ask, wanted: dict[str, Any] | None) -> None:
         )
 
 
-# -- replies
-def usage(reply: Reply) -> dict[str, Any]:
-    output = sum(said.output_tokens for said in reply.said)
-    thought = sum(said.thought_tokens for said in reply.said)
-    counts: dict[str, Any] = {
-        "prompt_tokens": reply.prompt_tokens,
-        "completion_tokens": output,
-        "total_tokens": reply.prompt_tokens + output,
-    }
-    if reply.provider == "deepseek":
-        counts["prompt_cache_hit_tokens"] = reply.cached_tokens
-        counts["prompt_cache_miss_tokens"] = reply.prompt_tokens - reply.cached_tokens
-    if reply.provider in ("openai", "deepseek", "google"):
-        counts["prompt_tokens_details"] = {"cached_tokens": reply.cached_tokens}
-    if reply.provider == "openai":
-        counts["prompt_tokens_details"]["audio_tokens"] = 0
-        counts["completion_tokens_details"] = {
-            "reasoning_tokens": thought, "audio_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0,
-        }  # fmt: skip
-    elif thought:
-        counts["completion_tokens_details"] = {"reasoning_tokens": thought}
-    if reply.provider == "groq":
-        counts.update(
-            {
-                "queue_time": 0.01,
-                "prompt_time": 0.002,
-                "completion_time": output / 300,
-                "total_time": output / 300 + 0.012,
-            }
-        )
-    return counts
+_FIELDS = {
+    "openai": frozenset(
+        "audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens messages metadata modalities "
+        "model moderation n parallel_tool_calls prediction presence_penalty prompt_cache_key prompt_cache_options prompt_cache_retention reasoning_effort "
+        "response_format safety_identifier seed service_tier stop store stream stream_options temperature tool_choice tools top_logprobs "
+        "top_p user verbosity web_search_options".split()
+    ),
+    "mistral": frozenset(
+        "frequency_penalty guardrails max_tokens messages metadata model n parallel_tool_calls prediction presence_penalty prompt_cache_key "
+        "prompt_mode random_seed reasoning_effort response_format safe_prompt stop stream stream_options temperature tool_choice tools top_p".split()
+    ),
+}
+_NOT_FOR_REASONING = {"temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0}
 
 
-def _calls(said: Said, with_index: bool) -> list[dict[str, Any]]:
-    return [
-        {
-            **({"index": number} if with_index else {}),
-            "id": call.id,
-            "type": "function",
-            "function": {"name": call.name, "arguments": call.arguments},
-        }
-        for number, call in enumerate(said.calls)
-    ]
-
-
-def whole(reply: Reply) -> bytes:
-    choices = []
-    for index, said in enumerate(reply.said):
-        message: dict[str, Any] = {"role": "assistant", "content": None if said.calls else said.text}
-        if reply.provider == "openai":
-            message.update({"refusal": None, "annotations": []})
-        if said.thought:
-            message["reasoning_content"] = said.thought
-        if said.calls:
-            message["tool_calls"] = _calls(said, False)
-        choices.append(
-            {"index": index, "message": message, "logprobs": None, "finish_reason": _FINISH[said.finish]}
-        )
-    body: dict[str, Any] = {**_frame(reply, "chat.completion"), "choices": choices, "usage": usage(reply)}
-    return json.dumps(body, ensure_ascii=False).encode()
-
-
-def _frame(reply: Reply, kind: str) -> dict[str, Any]:
-    frame: dict[str, Any] = {"id": reply.id, "object": kind, "created": reply.created, "model": reply.model}
-    if reply.provider == "openai":
-        frame.update({"service_tier": "default", "system_fingerprint": "fp_5ca1ab1e00"})
-    elif reply.provider == "groq":
-        frame.update({"system_fingerprint": "fp_9a1b2c3d4e", "x_groq": {"id": f"req_{reply.id[-20:]}"}})
-    return frame
-
-
-def _event(data: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
-
-
-def stream(reply: Reply, wants: Wants) -> Stream:
-    frame = _frame(reply, "chat.completion.chunk")
-    frame.pop("x_groq", None)
-
-    def chunk(index: int, delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
-        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}
-        return _event({**frame, "choices": [choice], **more})
-
-    head, content, tail = [], [], []
-    for index, said in enumerate(reply.said):
-        head.append(
-            chunk(
-                index,
-                {
-                    "role": "assistant",
-                    "content": "" if reply.provider != "deepseek" or not said.thought else None,
-                },
+def _check_options(data: dict[str, Any], model: SimModel) -> None:
+    """What a provider or a model does not take. Names that begin with `x_` pass, so that tests can send something unheard of."""
+    known = _FIELDS.get(model.provider)
+    for name in data if known else ():
+        if name not in known and not name.startswith("x_"):  # type: ignore[operator]
+            raise bad(
+                f"Unrecognized request argument supplied: {name}",
+                name,
+                "missing_required_parameter" if model.provider == "mistral" else None,
             )
+    if model.provider != "openai":
+        return
+    limit = data.get("max_completion_tokens") or data.get("max_tokens") or 0
+    if model.thinking == "hidden":
+        _check_reasoning_options(data)
+    if limit > model.max_output:
+        raise bad(
+            f"max_tokens is too large: {limit}. This model supports at most {model.max_output} completion tokens, "
+            f"whereas you provided {limit}.",
+            "max_tokens",
+            "invalid_value",
         )
-        content += [
-            chunk(index, {"content": None, "reasoning_content": piece})
-            for piece in tokens.pieces(said.thought)
-        ]
-        content += [chunk(index, {"content": piece}) for piece in tokens.pieces(said.text)]
-        content += _call_chunks(reply, said, index, chunk)
-    last = len(reply.said) - 1
-    for index, said in enumerate(reply.said):
-        more: dict[str, Any] = {}
-        if index == last and reply.provider == "groq":
-            more["x_groq"] = {"id": f"req_{reply.id[-20:]}", "usage": usage(reply)}
-        elif index == last and reply.provider in ("mistral", "deepseek"):
-            more["usage"] = usage(reply)
-        tail.append(
-            chunk(index, {} if reply.provider == "openai" else {"content": ""}, _FINISH[said.finish], **more)
+
+
+def _check_reasoning_options(data: dict[str, Any]) -> None:
+    if data.get("max_tokens") is not None:
+        raise bad(
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+            "max_tokens",
+            "unsupported_parameter",
         )
-    if wants.usage and reply.provider not in ("mistral", "deepseek"):
-        tail.append(_event({**frame, "choices": [], "usage": usage(reply)}))
-    tail.append(b"data: [DONE]\n\n")
-    error = {
-        "error": {
-            "message": "The server had an error while processing your request.",
-            "type": "server_error",
-            "param": None,
-            "code": None,
-        }
-    }
-    return Stream(head, content, tail, b": keep-alive\n\n", _event(error))
+    if data.get("stop") is not None:
+        raise bad(
+            "Unsupported parameter: 'stop' is not supported with this model.", "stop", "unsupported_parameter"
+        )
+    for name, default in _NOT_FOR_REASONING.items():
+        value = data.get(name)
+        if value is not None and value != default:
+            raise bad(
+                f"Unsupported value: '{name}' does not support {value} with this model. Only the default ({default}) value is supported.",
+                name,
+                "unsupported_value",
+            )
 
 
-def _call_chunks(reply: Reply, said: Said, index: int, chunk: Any) -> list[bytes]:
-    if reply.provider == "mistral":  # all calls whole, in one delta
-        return [chunk(index, {"content": "", "tool_calls": _calls(said, True)})] if said.calls else []
-    out = []
-    for number, call in enumerate(said.calls):
-        opened = {
-            "index": number,
-            "id": call.id,
-            "type": "function",
-            "function": {"name": call.name, "arguments": ""},
-        }
-        out.append(chunk(index, {"tool_calls": [opened]}))
-        for begin in range(0, len(call.arguments), 7):
-            piece = {"index": number, "function": {"arguments": call.arguments[begin : begin + 7]}}
-            out.append(chunk(index, {"tool_calls": [piece]}))
-    return out
+def _check_calls(messages: list[Any]) -> None:
+    """Every call is answered at once, and nothing is answered that was not called."""
+    waiting: set[str] = set()
+    for number, message in enumerate(messages):
+        if not isinstance(message, dict):
+            continue
+        if message.get("role") == "tool":
+            if str(message.get("tool_call_id")) not in waiting:
+                raise bad(
+                    "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'.",
+                    f"messages.[{number}].role",
+                )
+            waiting.discard(str(message.get("tool_call_id")))
+            continue
+        _check_answered(waiting, number)
+        made = want(message, "tool_calls", (list,)) or []
+        waiting = {str(call.get("id")) for call in made if isinstance(call, dict)}
+    _check_answered(waiting, len(messages))
 
 
-def empty(reply: Reply) -> Reply:
-    """The same reply with nothing in it."""
-    return Reply(reply.id, reply.created, reply.model, reply.provider, [Said()], reply.prompt_tokens, 0)
-
-
-def error(problem: SimError) -> bytes:
-    body = {"message": problem.message, "type": problem.kind, "param": problem.param, "code": problem.code}
-    return json.dumps({"error": body}).encode()
-
-
-def embeddings(data: dict[str, Any], model: SimModel) -> bytes:
-    """Unit vectors that depend on nothing but the text. Raises `SimError`."""
-    given = want(data, "input", (str, list))
-    if not given:
-        raise bad("Missing required parameter: 'input'.", "input", "missing_required_parameter")
-    texts = given if isinstance(given, list) and not isinstance(given[0], int) else [given]
-    size = min(want(data, "dimensions", (int,), 1) or model.embedding_size, model.embedding_size)
-    coded = data.get("encoding_format") == "base64"
-    rows = []
-    for index, text in enumerate(texts):
-        vector = _vector(json.dumps(text), size)
-        value: Any = b64encode(struct.pack(f"<{size}f", *vector)).decode() if coded else vector
-        rows.append({"object": "embedding", "index": index, "embedding": value})
-    count = sum(len(text) if isinstance(text, list) else tokens.count(str(text)) for text in texts)
-    counts = {"prompt_tokens": count, "total_tokens": count}
-    return json.dumps({"object": "list", "data": rows, "model": model.id, "usage": counts}).encode()
-
-
-def _vector(text: str, size: int) -> list[float]:
-    seed, out = sha256(text.encode()).digest(), []
-    for number in range(-(-size // 8)):
-        out += [
-            n / 2**31 - 1 for n in struct.unpack("<8I", sha256(seed + number.to_bytes(4, "little")).digest())
-        ]
-    norm = math.sqrt(sum(v * v for v in out[:size])) or 1.0
-    return [round(v / norm, 7) for v in out[:size]]
-
-
-def listing(provider: str, models: list[SimModel]) -> bytes:
-    rows = [
-        {"id": model.id, "object": "model", "created": 1_735_689_600, "owned_by": provider}
-        for model in models
-    ]
-    return json.dumps({"object": "list", "data": rows}).encode()
+def _check_answered(waiting: set[str], number: int) -> None:
+    if waiting:
+        raise bad(
+            "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. "
+            f"The following tool_call_ids did not have response messages: {', '.join(sorted(map(str, waiting)))}",
+            f"messages.[{number}].role",
+        )

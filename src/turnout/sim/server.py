@@ -15,6 +15,7 @@ import httptools
 from msgspec import Struct
 
 BODY_BYTES_MAX = 64 * 1024 * 1024
+PIPELINED_REQUESTS_MAX = 64
 
 
 class Request(Struct):
@@ -23,6 +24,7 @@ class Request(Struct):
     query: str
     headers: dict[str, str]
     body: bytes
+    keep_alive: bool = True
 
 
 class Exchange:
@@ -55,6 +57,7 @@ class Exchange:
     def raw(self, data: bytes) -> None:
         transport = self._connection.transport
         if transport is not None:
+            self._connection.counters.bytes_out += len(data)
             transport.write(data)
 
     def reset(self) -> None:
@@ -88,12 +91,15 @@ class Counters:
         self.open = 0
         self.cancelled = 0
         self.connections = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, handler: Handler, counters: Counters) -> None:
+    def __init__(self, handler: Handler, counters: Counters, open_ones: set[_Connection]) -> None:
+        self._open = open_ones
         self._handler = handler
-        self._counters = counters
+        self.counters = counters
         self._parser = httptools.HttpRequestParser(self)
         self._queue: list[Request] = []
         self._task: asyncio.Task[None] | None = None
@@ -107,16 +113,27 @@ class _Connection(asyncio.Protocol):
     # -- asyncio.Protocol
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self._counters.connections += 1
+        self._open.add(self)
+        self.counters.connections += 1
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
-        self._counters.connections -= 1
+        self._open.discard(self)
+        self.counters.connections -= 1
         self.resume_writing()
         if self._task is not None:
             self._task.cancel()
 
+    def abort(self) -> asyncio.Task[None] | None:
+        """Close at once; the task that was answering, if any, is told to stop."""
+        if self.transport is not None:
+            self.transport.abort()
+        if self._task is not None:
+            self._task.cancel()
+        return self._task
+
     def data_received(self, data: bytes) -> None:
+        self.counters.bytes_in += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -147,7 +164,7 @@ class _Connection(asyncio.Protocol):
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        if self._headers.get("expect") and self.transport is not None:
+        if self._headers.get("expect", "").lower() == "100-continue" and self.transport is not None:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
@@ -158,31 +175,71 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         path, _, query = self._url.partition(b"?")
-        method = self._parser.get_method().decode()
         request = Request(
-            method, path.decode("latin-1"), query.decode("latin-1"), self._headers, b"".join(self._body)
+            self._parser.get_method().decode(),
+            path.decode("latin-1"),
+            query.decode("latin-1"),
+            self._headers,
+            b"".join(self._body),
+            self._parser.should_keep_alive(),
         )
         self._queue.append(request)
+        if len(self._queue) > PIPELINED_REQUESTS_MAX and self.transport is not None:
+            self.transport.abort()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._serve())
 
     async def _serve(self) -> None:
-        counters = self._counters
         try:
             while self._queue and self.transport is not None:
-                counters.open += 1
-                try:
-                    await self._handler(Exchange(self, self._queue.pop(0)))
-                except asyncio.CancelledError:
-                    counters.cancelled += 1
-                    raise
-                finally:
-                    counters.open -= 1
+                request = self._queue.pop(0)
+                await self._answer(Exchange(self, request))
+                if not request.keep_alive and self.transport is not None:
+                    self.transport.close()
         finally:
             self._task = None
 
+    async def _answer(self, exchange: Exchange) -> None:
+        self.counters.open += 1
+        try:
+            await self._handler(exchange)
+        except asyncio.CancelledError:
+            self.counters.cancelled += 1
+            raise
+        except Exception as error:  # noqa: BLE001 - reported here; without an answer its client would wait for ever
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"simulated provider: {exchange.request.path}", "exception": error}
+            )
+            if not exchange.started:
+                exchange.send(500, {"content-type": "text/plain"}, b"internal error of the simulation")
+            exchange.close()
+        finally:
+            self.counters.open -= 1
 
-async def listen(handler: Handler, counters: Counters, host: str, port: int) -> asyncio.Server:
-    """Serve `handler` on a socket; port 0 lets the system choose."""
-    loop = asyncio.get_running_loop()
-    return await loop.create_server(lambda: _Connection(handler, counters), host, port, backlog=4096)
+
+class Listener:
+    """A listening socket and the connections that came through it."""
+
+    def __init__(self, handler: Handler, counters: Counters) -> None:
+        self._handler = handler
+        self._counters = counters
+        self._open: set[_Connection] = set()
+        self._server: asyncio.Server
+
+    async def open(self, host: str, port: int) -> int:
+        """Listen; the port that it is, port 0 lets the system choose. Raises `OSError`."""
+        self._server = await asyncio.get_running_loop().create_server(
+            self._connection, host, port, backlog=4096
+        )
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def _connection(self) -> _Connection:
+        return _Connection(self._handler, self._counters, self._open)
+
+    async def close(self) -> None:
+        """Stop listening and end every connection, whatever it is in the middle of."""
+        self._server.close()
+        tasks = [
+            task for task in (connection.abort() for connection in tuple(self._open)) if task is not None
+        ]
+        await asyncio.gather(*tasks, return_exceptions=True)
