@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.fidelity import inprocess, throughgateway
+from tests.fidelity import echoed, inprocess, throughgateway, translated
 from tests.fidelity.recordings import available
 from tests.fidelity.report import problems, table
 
@@ -21,8 +21,9 @@ def main() -> int:
         sys.stderr.write("The recordings are not here: set TURNOUT_SHARED to the folder that holds them.\n")
         return 2
     outcomes = inprocess.outcomes() if arguments.in_process else throughgateway.outcomes(arguments.limit)
+    outcomes += translated.outcomes() + echoed.outcomes()
     sys.stdout.write(table(outcomes) + "\n")
-    found = problems(outcomes, through_gateway=not arguments.in_process)
+    found = problems(outcomes)
     for line in found[:40]:
         sys.stdout.write(f"  {line}\n")
     sys.stdout.write(f"{len(found)} problems\n" if found else "Everything is equal or explained.\n")

@@ -31,10 +31,12 @@ def events(recording: Recording) -> list[Event]:
 
 
 def same_dialect(recording: Recording) -> bytes:
-    """What a client of the provider's own dialect receives."""
-    if not recording.streamed:
-        return recording.body
-    return CODECS[recording.dialect].relay(META).relay(frames(recording))
+    """What a client of the provider's own dialect receives: a JSON body goes through unless it is no reply at all."""
+    codec = CODECS[recording.dialect]
+    if recording.streamed:
+        return codec.relay(META).relay(frames(recording))
+    last = events(recording)[-1]
+    return codec.encode_error(last.failure, META.id) if isinstance(last, Failed) else recording.body
 
 
 def across(recording: Recording) -> tuple[bool, bytes]:

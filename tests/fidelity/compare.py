@@ -26,46 +26,69 @@ _REASONS = {
 }
 
 
-def reason(said: Said) -> str:
-    """A provider that names no reason, or `stop` beside tool calls, means what its content says."""
-    word = _REASONS.get(said.finish or "stop", said.finish or "")
+def meant(said: Said) -> str:
+    """Why the provider ended. One that names no reason, or `stop` beside tool calls, means what its content says."""
+    word = told(said) if said.finish else "stop"
     return "tools" if word == "stop" and said.tools else word
 
 
+def told(said: Said) -> str:
+    """Why the reply ended as the client reads it: agent loops go by the word alone, so nothing is guessed here."""
+    return _REASONS.get(said.finish or "", said.finish or "nothing")
+
+
 def differences(expected: View, found: View, client: Dialect) -> list[str]:
-    """Field by field; empty when nothing was lost. `client` is the dialect that `found` was read in."""
-    if expected.failed or found.failed:
-        return [] if expected.failed == found.failed else [f"failed: {expected.failed} → {found.failed}"]
+    """Field by field; empty when nothing was lost. `client` is the dialect that `found` was read in.
+
+    Of a stream that failed midway, what was said before must be the same; nobody promises a reason or tokens then.
+    """
+    if expected.failed != found.failed:
+        return [f"failed: {expected.failed} → {found.failed}"]
     wanted = expected.choices[:1] if client == "anthropic" else expected.choices
+    counted = [] if expected.failed else tokens(expected.tokens, found.tokens)
     if len(wanted) != len(found.choices):
         if not wanted and not any(said.text or said.tools for said in found.choices):
-            return tokens(expected.tokens, found.tokens)
+            return counted
         return [f"choices: {len(wanted)} → {len(found.choices)}"]
     out: list[str] = []
     for one, other in zip(wanted, found.choices, strict=True):
-        out += _said(one, other, client)
-    return out + tokens(expected.tokens, found.tokens)
+        out += _content(one, other, client) + _calls(one.tools, other.tools)
+        refused = one.refusal and told(other) == "refused"
+        if not expected.failed and meant(one) != told(other) and not refused:
+            out.append(f"finish: {one.finish} → {other.finish}")
+    return out + counted
 
 
-def _said(one: Said, other: Said, client: Dialect) -> list[str]:
+def _content(one: Said, other: Said, client: Dialect) -> list[str]:
     out = []
     text, other_text = one.text, other.text
     if client == "anthropic":  # a refusal is text there; the reason tells it apart
         text += one.refusal
         other_text += other.refusal
+    elif one.refusal != other.refusal:
+        out.append(f"refusal: {one.refusal[:80]!r} → {other.refusal[:80]!r}")
     if text != other_text:
         out.append(f"text: {text[:80]!r} → {other_text[:80]!r}")
     if one.reasoning != other.reasoning:
         out.append(f"reasoning: {one.reasoning[:80]!r} → {other.reasoning[:80]!r}")
-    if [tool.name for tool in one.tools] != [tool.name for tool in other.tools]:
-        out.append(f"tool names: {[t.name for t in one.tools]} → {[t.name for t in other.tools]}")
-    else:
-        for tool, found in zip(one.tools, other.tools, strict=True):
-            if not same_arguments(tool, found):
-                out.append(f"arguments: {tool.arguments[:80]!r} → {found.arguments[:80]!r}")
-    if reason(one) != reason(other) and not (one.refusal and reason(other) == "refused"):
-        out.append(f"finish: {one.finish} → {other.finish}")
     return out
+
+
+def _calls(tools: list[Tool], others: list[Tool]) -> list[str]:
+    if [tool.name for tool in tools] != [tool.name for tool in others]:
+        return [f"tool names: {[t.name for t in tools]} → {[t.name for t in others]}"]
+    out = [] if len({tool.id for tool in others}) == len(others) else ["two tool calls share an id"]
+    for tool, found in zip(tools, others, strict=True):
+        if not same_arguments(tool, found):
+            out.append(f"arguments: {tool.arguments[:80]!r} → {found.arguments[:80]!r}")
+        if not same_id(tool.id, found.id):
+            out.append(f"tool id: {tool.id!r} → {found.id!r}")
+    return out
+
+
+def same_id(one: str, other: str) -> bool:
+    """An id goes through as it is; where the provider gave none, the client still needs one."""
+    return other == one if one else bool(other)
 
 
 def same_arguments(one: Tool, other: Tool) -> bool:

@@ -6,6 +6,7 @@ from tests.fidelity.codecs import across, other, same_dialect
 from tests.fidelity.compare import differences
 from tests.fidelity.recordings import Recording, all_recordings
 from tests.fidelity.report import Outcome
+from tests.fidelity.strict import complaints
 from tests.fidelity.views import Tokens, View, view
 
 
@@ -35,5 +36,6 @@ def _across(recording: Recording) -> Outcome:
         expected = view(recording.dialect, recording.streamed, recording.body)
     except ValueError:  # nobody can read it: an error is the right answer
         expected = View([], Tokens(), failed=True)
-    found = differences(expected, view(client, streamed, body), client)
+    read = view(client, streamed, body)
+    found = differences(expected, read, client) + complaints(client, streamed, body, read)
     return Outcome(recording.id, recording.dialect, "across", recording.streamed, tuple(found))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fidelity import inprocess, throughgateway
+from tests.fidelity import echoed, inprocess, throughgateway, translated
 from tests.fidelity.recordings import available
 from tests.fidelity.report import page, problems
 
@@ -19,11 +19,25 @@ pytestmark = pytest.mark.skipif(not available(), reason="the recordings are not 
 def test_every_recording_through_the_codecs() -> None:
     outcomes = inprocess.outcomes()
     assert len(outcomes) > 3000
-    assert problems(outcomes, through_gateway=False) == []
+    assert problems(outcomes) == []
+
+
+def test_every_request_for_a_provider_of_the_other_dialect() -> None:
+    outcomes = translated.outcomes()
+    assert len(outcomes) > 1500
+    assert problems(outcomes) == []
+
+
+def test_every_reply_sent_back_by_a_client_of_the_other_dialect() -> None:
+    outcomes = echoed.outcomes()
+    assert len(outcomes) > 1300
+    assert problems(outcomes) == []
 
 
 def test_every_recording_through_a_gateway() -> None:
-    assert problems(throughgateway.outcomes(), through_gateway=True) == []
+    outcomes = throughgateway.outcomes()
+    assert len(outcomes) > 3000
+    assert problems(outcomes) == []
 
 
 def test_the_page_lists_what_is_explained() -> None:

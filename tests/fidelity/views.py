@@ -31,6 +31,7 @@ class Tokens(Struct):
 class Tool(Struct):
     name: str
     arguments: str
+    id: str = ""
 
 
 class Said(Struct):
@@ -63,10 +64,10 @@ def _response(body: bytes, content_type: str) -> httpx2.Response:
 
 # -- OpenAI
 def openai_json(body: bytes) -> View:
-    data = json.loads(body)
+    data: Any = json.loads(body)
     if not isinstance(data, dict) or ("error" in data and not data.get("choices")):
         return View([], Tokens(), failed=True)
-    completion = ChatCompletion.construct(**data)
+    data = ChatCompletion.construct(**data).to_dict(mode="python", warnings=False)
     choices = []
     for raw in data.get("choices") or []:
         message = raw.get("message") or {}
@@ -75,13 +76,16 @@ def openai_json(body: bytes) -> View:
         for call in message.get("tool_calls") or []:
             function = call.get("function") or call.get("custom") or {}
             said.tools.append(
-                Tool(function.get("name") or "", function.get("arguments") or function.get("input") or "")
+                Tool(
+                    function.get("name") or "",
+                    function.get("arguments") or function.get("input") or "",
+                    call.get("id") or "",
+                )
             )
         legacy = message.get("function_call") or {}
         if legacy.get("name"):
             said.tools.append(Tool(legacy["name"], legacy.get("arguments") or ""))
         choices.append(said)
-    assert completion is not None
     return View(choices, openai_tokens(data.get("usage"), data))
 
 
@@ -105,16 +109,20 @@ def _openai_text(said: Said, message: dict[str, Any]) -> None:
     said.reasoning += thought if isinstance(thought, str) else ""
 
 
+def openai_chunks(body: bytes) -> openai.Stream[ChatCompletionChunk]:
+    """What iterates when a user writes `for chunk in client.chat.completions.create(stream=True)`."""
+    return openai.Stream[ChatCompletionChunk](
+        cast_to=ChatCompletionChunk, response=_response(body, "text/event-stream"), client=_openai
+    )
+
+
 def openai_stream(body: bytes) -> View:
     choices: dict[int, Said] = {}
     calls: dict[tuple[int, int], Tool] = {}
     usage: dict[str, Any] | None = None
     failed = False
-    stream = openai.Stream[ChatCompletionChunk](
-        cast_to=ChatCompletionChunk, response=_response(body, "text/event-stream"), client=_openai
-    )
     try:
-        for chunk in stream:
+        for chunk in openai_chunks(body):
             data: Any = chunk.to_dict(mode="python", warnings=False)
             usage = data.get("usage") or (data.get("x_groq") or {}).get("usage") or usage
             for raw in data.get("choices") or []:
@@ -137,6 +145,7 @@ def _openai_call(said: Said, calls: dict[tuple[int, int], Tool], choice: int, ca
     if tool is None:
         tool = calls[key] = Tool("", "")
         said.tools.append(tool)
+    tool.id = tool.id or call.get("id") or ""
     tool.name += function.get("name") or ""
     tool.arguments += function.get("arguments") or ""
 
@@ -180,10 +189,10 @@ def openai_tokens(usage: Any, reply: dict[str, Any]) -> Tokens:
 
 
 def anthropic_json(body: bytes) -> View:
-    data = json.loads(body)
+    data: Any = json.loads(body)
     if not isinstance(data, dict) or data.get("type") != "message":
         return View([], Tokens(), failed=True)
-    message = Message.construct(**data)
+    data = Message.construct(**data).to_dict(mode="python", warnings=False)
     said = Said(finish=data.get("stop_reason"))
     for block in data.get("content") or []:
         kind = block.get("type")
@@ -192,9 +201,17 @@ def anthropic_json(body: bytes) -> View:
         elif kind == "thinking":
             said.reasoning += block.get("thinking") or ""
         elif kind == "tool_use":
-            said.tools.append(Tool(block["name"], json.dumps(block.get("input"))))
-    assert message is not None
+            said.tools.append(Tool(block["name"], json.dumps(block.get("input")), block["id"]))
     return View([said], anthropic_tokens([data.get("usage")]))
+
+
+def anthropic_events(body: bytes) -> anthropic.Stream[RawMessageStreamEvent]:
+    """What iterates when a user writes `for event in client.messages.create(stream=True)`."""
+    return anthropic.Stream[RawMessageStreamEvent](
+        cast_to=RawMessageStreamEvent,  # type: ignore[arg-type]
+        response=_response(body, "text/event-stream"),
+        client=_anthropic,
+    )
 
 
 def anthropic_stream(body: bytes) -> View:
@@ -203,13 +220,8 @@ def anthropic_stream(body: bytes) -> View:
     tools: dict[int, Tool] = {}
     starts: dict[int, Any] = {}
     failed = False
-    stream = anthropic.Stream[RawMessageStreamEvent](
-        cast_to=RawMessageStreamEvent,  # type: ignore[arg-type]
-        response=_response(body, "text/event-stream"),
-        client=_anthropic,
-    )
     try:
-        for event in stream:
+        for event in anthropic_events(body):
             data: Any = event.to_dict(mode="python", warnings=False)
             kind = data.get("type")
             if kind == "message_start":
@@ -217,7 +229,7 @@ def anthropic_stream(body: bytes) -> View:
             elif kind == "content_block_start":
                 block = data["content_block"]
                 if block["type"] == "tool_use":
-                    tools[data["index"]] = tool = Tool(block["name"], "")
+                    tools[data["index"]] = tool = Tool(block["name"], "", block["id"])
                     starts[id(tool)] = block.get("input")
                     said.tools.append(tool)
                 elif block["type"] == "text":
