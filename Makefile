@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format bench soak fidelity docs lock clean
+.PHONY: help install run test lint format bench soak fidelity chaos docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ soak: $(VENV)/.dev ## memory over a million requests
 
 fidelity: $(VENV)/.dev ## real recorded traffic through the gateway, same dialect and across
 	$(BIN)/python -m tests.fidelity
+
+chaos: $(VENV)/.dev ## every way a provider can fail, through the gateway
+	$(BIN)/python -m tests.chaos
 
 docs: $(VENV)/.dev ## regenerate what is generated
 	$(BIN)/python -m turnout.config.render > docs/configuration.md
