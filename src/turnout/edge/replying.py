@@ -135,19 +135,24 @@ def annotation(call: Call, card: Card, *, whole: bool) -> bytes:
     """The `turnout` object; `whole` when the call has ended and its cost is known."""
     outcome = call.outcome if whole else None
     plan = call.plan
+    cost = None if outcome is None or outcome.cost_nano is None else outcome.cost_nano / 1e9
+    price = None if outcome is None else outcome.price_source
+    task = plan.task.name if plan is not None and plan.task is not None else None
+    overhead = round(overhead_ms(call), 3)
+    notices = tuple([NoticeText(n.code, n.message) for n in call.notices]) if call.notices else ()
     return _encode(
         Annotation(
-            request_id=call.id,
-            model=card.label,
-            tier=tier_of(call, card),
-            task=plan.task.name if plan is not None and plan.task is not None else None,
-            attempts=len(call.attempts),
-            cache=call.cache,
-            cost_usd=None if outcome is None or outcome.cost_nano is None else outcome.cost_nano / 1e9,
-            price=None if outcome is None else outcome.price_source,
-            overhead_ms=round(overhead_ms(call), 3),
-            notices=tuple([NoticeText(n.code, n.message) for n in call.notices]),
-            dropped=call.dropped,
+            call.id,
+            card.label,
+            tier_of(call, card),
+            task,
+            len(call.attempts),
+            call.cache,
+            cost,
+            price,
+            overhead,
+            notices,
+            call.dropped,
         )
     )
 

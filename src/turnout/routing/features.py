@@ -79,12 +79,15 @@ def read(request: Request) -> Features:
         text = _with_earlier(users, text)
     query = clip(text, QUERY_CHARS_MAX).lower()
     needs = needs_of(request)
+    query_tokens = max(estimate_text_tokens(text), _tokens(last))
+    only = last.content[0] if last is not None and len(last.content) == 1 else None
+    alone = isinstance(only, Text) and text is only.text  # then it need not be counted twice
     return Features(
         query=query,
         words=tuple(words_of(query)),
         system=_system(request.messages),
-        query_tokens=max(estimate_text_tokens(text), _tokens(last)),
-        prompt_tokens=estimate_tokens(request),
+        query_tokens=query_tokens,
+        prompt_tokens=estimate_tokens(request, last, query_tokens) if alone else estimate_tokens(request),
         turns=turns,
         marks=(*text_marks(query), *_request_marks(request, last, needs)),
         needs=needs,

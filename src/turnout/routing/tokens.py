@@ -22,6 +22,7 @@ from turnout.core.model import (
     Document,
     Image,
     Inline,
+    Message,
     Opaque,
     OpaqueTool,
     Part,
@@ -118,12 +119,15 @@ def _beyond_ascii(marks: bytes) -> float:
     )
 
 
-def estimate_tokens(request: Request) -> int:
-    """Prompt tokens of a request: messages, media, tools and the response schema."""
-    total = REPLY_TOKENS + MESSAGE_TOKENS * len(request.messages)
+def estimate_tokens(request: Request, known: Message | None = None, known_tokens: int = 0) -> int:
+    """Prompt tokens of a request: messages, media, tools and the response schema.
+
+    `known` is a message whose content was counted before: `known_tokens`.
+    """
+    total = REPLY_TOKENS + MESSAGE_TOKENS * len(request.messages) + known_tokens
     texts = []  # counted together: a long history costs one count, not one a turn
     for message in request.messages:
-        for part in message.content:
+        for part in message.content if message is not known else ():
             if type(part) is Text:
                 texts.append(part.text)
             else:
