@@ -249,6 +249,8 @@ class Connection(asyncio.Protocol):
                 else:
                     exchange.served = True
                     await self._run(exchange)
+                    # The extensions hold the exchange and it holds them: unhooked here, nothing is left to the collector.
+                    exchange.scope.pop("extensions", None)
         finally:
             if self.task is not None:
                 self.state.tasks.discard(self.task)

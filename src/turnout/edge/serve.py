@@ -32,7 +32,7 @@ from turnout.upstream.catalog import CatalogError
 
 WATCH_S = 1.0
 RESPAWN_S = 1.0
-GC_ALLOCATIONS = 200_000
+GC_ALLOCATIONS = 50_000
 BACKLOG = 2048
 
 Ready = Callable[[Gateway, int], None]
