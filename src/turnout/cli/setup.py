@@ -19,7 +19,7 @@ from turnout.routing.plan import Planner
 from turnout.upstream.catalog import Catalog, CatalogError, build
 from turnout.upstream.known import load_known
 from turnout.upstream.prices import PriceBook
-from turnout.wire.registry import CODECS
+from turnout.wire.registry import PROVIDERS
 
 CONFIG_DEFAULT = Path("turnout.yaml")
 
@@ -46,7 +46,7 @@ def configuration(path: Path | None) -> schema.Config:
 def catalog_of(config: schema.Config) -> tuple[Catalog, Planner]:
     """Raises `CommandError`."""
     try:
-        catalog = build(config, load_known(), PriceBook(), CODECS, datetime.now(UTC))
+        catalog = build(config, load_known(), PriceBook(), PROVIDERS, datetime.now(UTC))
         return catalog, Planner(routing_table(config, catalog))
     except CatalogError as error:
         raise CommandError(str(error)) from None

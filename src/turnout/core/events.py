@@ -71,13 +71,18 @@ class ReasoningRedacted(Struct, frozen=True, gc=False):
 
 
 class ToolStart(Struct, frozen=True, gc=False):
-    """A tool call opens. `index` identifies it in following `ToolDelta`s within the choice."""
+    """A tool call opens. `index` identifies it in following `ToolDelta`s within the choice.
+
+    `signature` is the proof that some providers attach to a call; `origin` is the dialect that made it.
+    """
 
     index: int
     id: str
     name: str
     choice: int = 0
     custom: bool = False
+    signature: str | None = None
+    origin: str | None = None
 
 
 class ToolDelta(Struct, frozen=True, gc=False):
@@ -249,6 +254,8 @@ class FoldedTool(Struct, frozen=True):
     name: str
     arguments: str
     custom: bool = False
+    signature: str | None = None
+    origin: str | None = None
 
 
 class FoldedReasoning(Struct, frozen=True):
@@ -317,7 +324,8 @@ class _Open:
         if self.kind == "reasoning":
             return FoldedReasoning(text, self.signature, self.redacted, self.origin)
         if isinstance(self.event, ToolStart):
-            return FoldedTool(self.event.id, self.event.name, text, self.event.custom)
+            start = self.event
+            return FoldedTool(start.id, start.name, text, start.custom, start.signature, start.origin)
         assert isinstance(self.event, OpaqueBlock)
         return self.event
 
@@ -453,8 +461,9 @@ def _unfold_block(block: Block, index: int, choice: int) -> list[Event]:
             if signature is not None:
                 out.append(ReasoningSignature(signature, origin or "", index, choice))
             return out
-        case FoldedTool(call_id, name, arguments, custom):
-            return [ToolStart(index, call_id, name, choice, custom), ToolDelta(index, arguments, choice)]
+        case FoldedTool(call_id, name, arguments, custom, signature, origin):
+            tool = ToolStart(index, call_id, name, choice, custom, signature, origin)
+            return [tool, ToolDelta(index, arguments, choice)]
         case FoldedAudio(data, transcript, audio_id):
             return [AudioDelta(data, transcript, audio_id, choice)]
         case OpaqueBlock():

@@ -89,7 +89,7 @@ class Audio(Struct, frozen=True, tag="audio"):
 class ToolCall(Struct, frozen=True, tag="tool_call"):
     """A function call by the model. `arguments` is the JSON text as produced, never re-serialised.
 
-    `signature` is an opaque proof that some providers attach to a call and demand back.
+    `signature` is an opaque proof that some providers attach to a call and demand back; `origin` is the dialect that made it.
     """
 
     id: str
@@ -98,6 +98,7 @@ class ToolCall(Struct, frozen=True, tag="tool_call"):
     cache: CacheControl | None = None
     signature: str | None = None
     custom: bool = False
+    origin: str | None = None
 
 
 class ToolResult(Struct, frozen=True, tag="tool_result"):

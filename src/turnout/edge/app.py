@@ -38,7 +38,7 @@ from turnout.upstream.client import Upstream
 from turnout.upstream.known import Known, load_known
 from turnout.upstream.prices import PriceBook
 from turnout.upstream.transport import Transport
-from turnout.wire.registry import CODECS
+from turnout.wire.registry import CODECS, PROVIDERS
 
 FLUSH_S = 0.1
 PURGE_EVERY_S = 3600.0
@@ -134,7 +134,7 @@ class Gateway:
 
     # -- configuration
     def _parts(self, config: schema.Config) -> tuple[Catalog, Planner]:
-        catalog = build(config, self._known, self._prices, CODECS, datetime.now(UTC))
+        catalog = build(config, self._known, self._prices, PROVIDERS, datetime.now(UTC))
         return catalog, Planner(routing_table(config, catalog))
 
     def _engine(self, config: schema.Config, catalog: Catalog, planner: Planner) -> Engine:

@@ -19,13 +19,15 @@ from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
-from turnout.core.call import ANONYMOUS, Call, Controls, Envelope, Op, Principal, Reply, Service
+from turnout.core.call import ANONYMOUS, Call, Controls, Envelope, Principal, Reply, Service
 from turnout.core.card import Card
 from turnout.core.errors import CallFailed, Failure, Kind, fail
 from turnout.core.events import Event, Failed, Frame, fold
 from turnout.core.model import DialectName
 from turnout.edge.controls import read_controls
+from turnout.edge.endpoints import ENDPOINTS, Endpoint, dialect_of, find_endpoint
 from turnout.edge.reading import ClientLeft, check_depth, query_credential, read_body, read_headers
 from turnout.edge.replying import (
     JSON_TYPE,
@@ -42,7 +44,7 @@ from turnout.routing.explanation import explain
 from turnout.routing.plan import Planner
 from turnout.routing.tokens import estimate_tokens
 from turnout.upstream.catalog import Catalog
-from turnout.wire.codec import Codec, Meta, ModelEntry
+from turnout.wire.codec import Codec, Framing, Meta, ModelEntry
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -51,20 +53,10 @@ Answered = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers, body
 
 _NOTHING = Envelope("", False, False, {}, b"")
 _NO_CONTROLS = Controls()
+_MODELS = re.compile(r"/v1(?:beta)?/models(?:/[^:].*)?\Z")
 _NO_EXTENSIONS: dict[str, Any] = {}
 
 
-class Endpoint(Struct, frozen=True):
-    dialect: DialectName
-    op: Op
-
-
-ENDPOINTS: Mapping[str, Endpoint] = {
-    "/v1/chat/completions": Endpoint("openai_chat", "chat"),
-    "/v1/embeddings": Endpoint("openai_chat", "embeddings"),
-    "/v1/messages": Endpoint("anthropic", "chat"),
-    "/v1/messages/count_tokens": Endpoint("anthropic", "count_tokens"),
-}
 _AUTO_MODELS = ("auto", "auto:light", "auto:standard", "auto:large")
 
 
@@ -106,8 +98,8 @@ class Ingress:
         self._metrics_text = metrics_text
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = ENDPOINTS.get(scope["path"])
-        if endpoint is not None and scope["method"] == "POST":
+        endpoint = find_endpoint(scope["path"], scope.get("query_string", b""))
+        if endpoint is not None and scope["method"] == "POST" and endpoint.dialect in self._codecs:
             await self._serve(endpoint, scope, receive, send)
         elif scope["type"] == "http":
             await self._other(scope, receive, send)
@@ -122,7 +114,7 @@ class Ingress:
             envelope=_NOTHING,
             controls=_NO_CONTROLS,
             principal=ANONYMOUS,
-            decode=lambda body: codec.decode_request(body, endpoint.op),
+            decode=lambda body: endpoint.decode(codec, body),
             arrived_ns=time.perf_counter_ns(),
             arrived_unix_s=time.time(),
         )
@@ -130,14 +122,14 @@ class Ingress:
         gate.in_flight += 1
         try:
             try:
-                await self._understand(call, engine, codec, scope, receive)
+                await self._understand(call, endpoint, engine, codec, scope, receive)
             except CallFailed as error:
                 self._tap.refuse(call, error.failure)
                 raise
             if endpoint.op == "count_tokens" and await self._counted(call, engine, codec, scope, send):
                 return
             reply = await engine.service(call)
-            await _respond(call, reply, engine, codec, scope, send)
+            await _respond(call, reply, engine, codec, scope, send, endpoint.framing)
         except CallFailed as error:
             await _send_error(call, error.failure, codec, scope, send)
         except ClientLeft:
@@ -146,7 +138,7 @@ class Ingress:
             gate.in_flight -= 1
 
     async def _understand(
-        self, call: Call, engine: Engine, codec: Codec, scope: Scope, receive: Receive
+        self, call: Call, endpoint: Endpoint, engine: Engine, codec: Codec, scope: Scope, receive: Receive
     ) -> None:
         """From bytes to a call that can be served: room, key, body, envelope, controls. Raises `CallFailed` or `ClientLeft`."""
         self._gate.check()
@@ -156,7 +148,7 @@ class Ingress:
         take = scope.get("extensions", _NO_EXTENSIONS).get("turnout.body")
         body = await read_body(receive, facts, engine.body_bytes_max, None if take is None else take())
         check_depth(body, engine.depth_max)
-        call.envelope = envelope = codec.peek(body)
+        call.envelope = envelope = endpoint.complete(codec.peek(body))
         extra = envelope.fields.get("turnout")
         if facts.controls or extra is not None:
             call.controls = read_controls(facts.controls, None if extra is None else bytes(extra))
@@ -193,7 +185,7 @@ class Ingress:
             await self._guarded(scope, send, self._metrics)
         elif path == "/v1/route" and method == "POST":
             await self._guarded(scope, send, lambda p, d, s: self._route(p, d, s, receive))
-        elif (path == "/v1/models" or path.startswith("/v1/models/")) and method == "GET":
+        elif _MODELS.match(path) and method == "GET":
             await self._guarded(scope, send, self._models)
         else:
             await self._guarded(scope, send, _unknown)
@@ -205,7 +197,8 @@ class Ingress:
         handler: Callable[[Principal, Codec, Scope], Awaitable[Answered]],
     ) -> None:
         """Authenticate, run, and answer errors in the dialect that the request seems to speak."""
-        codec = self._codecs[_dialect_of(scope)]
+        dialect = dialect_of(scope["path"], scope["query_string"], scope["headers"])
+        codec = self._codecs.get(dialect) or self._codecs["openai_chat"]
         request_id = f"req_{self._next_id():016x}"
         try:
             facts = read_headers(scope["headers"], frozenset())
@@ -235,7 +228,7 @@ class Ingress:
                     name, card.provider, context_window=card.context_window, max_output=card.max_output
                 )
             )
-        wanted = scope["path"].removeprefix("/v1/models").removeprefix("/")
+        wanted = scope["path"].split("/models", 1)[1].removeprefix("/")
         if not wanted:
             return 200, [JSON_TYPE], codec.encode_models(entries)
         wanted = self.engine.catalog.names.get(wanted, wanted)
@@ -243,7 +236,7 @@ class Ingress:
         if not found:
             raise fail(Kind.UNKNOWN_MODEL, f"The model {wanted[:128]!r} does not exist.", param="model")
         listed = _model_list.decode(codec.encode_models(found))
-        return 200, [JSON_TYPE], bytes(listed.data[0])
+        return 200, [JSON_TYPE], bytes((listed.data or listed.models)[0])
 
     async def _route(self, principal: Principal, codec: Codec, scope: Scope, receive: Receive) -> Answered:
         """`POST /v1/route`: explain, call nobody."""
@@ -263,7 +256,8 @@ class Ingress:
 
 
 class _ModelList(Struct):
-    data: list[Raw]
+    data: list[Raw] = []
+    models: list[Raw] = []
 
 
 _model_list = msgspec.json.Decoder(_ModelList)
@@ -282,22 +276,14 @@ async def _unknown(principal: Principal, codec: Codec, scope: Scope) -> Answered
     raise fail(Kind.UNKNOWN_ROUTE, f"There is no {scope['method']} {path} here.")
 
 
-def _dialect_of(scope: Scope) -> DialectName:
-    """In which dialect to talk to a client at an endpoint that is not one dialect's own."""
-    query = scope["query_string"]
-    if b"dialect=anthropic" in query or scope["path"].startswith("/v1/messages"):
-        return "anthropic"
-    if b"dialect=" not in query and any(name == b"anthropic-version" for name, _ in scope["headers"]):
-        return "anthropic"
-    return "openai_chat"
-
-
 # -- answers
-async def _respond(call: Call, reply: Reply, engine: Engine, codec: Codec, scope: Scope, send: Send) -> None:
+async def _respond(
+    call: Call, reply: Reply, engine: Engine, codec: Codec, scope: Scope, send: Send, framing: Framing
+) -> None:
     """Answer from the reply, and let go of it whatever happens."""
     try:
         if call.envelope.stream:
-            await _stream(call, reply, engine, codec, scope, send)
+            await _stream(call, reply, engine, codec, scope, send, framing)
         else:
             await _whole(call, reply, engine, codec, scope, send)
     except CallFailed:
@@ -346,7 +332,9 @@ def _meta(
     return Meta(call.id, created, card.id, call.envelope.include_usage, first, last)
 
 
-async def _stream(call: Call, reply: Reply, engine: Engine, codec: Codec, scope: Scope, send: Send) -> None:
+async def _stream(
+    call: Call, reply: Reply, engine: Engine, codec: Codec, scope: Scope, send: Send, framing: Framing
+) -> None:
     card = reply.card
     if engine.annotate:
         meta = _meta(
@@ -354,7 +342,10 @@ async def _stream(call: Call, reply: Reply, engine: Engine, codec: Codec, scope:
         )
     else:
         meta = _meta(call, card)
-    head = reply_head(call, card, codec.stream_content_type, engine.labels[card.name])
+    content_type = codec.stream_content_type
+    if framing != "sse":
+        meta, content_type = replace(meta, framing=framing), b"application/json"
+    head = reply_head(call, card, content_type, engine.labels[card.name])
     head.add(b"cache-control", b"no-cache")
     head.add(b"x-accel-buffering", b"no")
     await send({"type": "http.response.start", "status": 200, "headers": head.pairs()})

@@ -8,14 +8,14 @@ knows nothing of routing or of requests.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
 from msgspec import Struct
 
 from turnout.config import schema
-from turnout.core.call import Op
+from turnout.core.call import Envelope, Op
 from turnout.core.card import Capability, Card, Deadlines, Tier
 from turnout.core.model import DialectName
 from turnout.core.money import Price, Rates, usd_per_mtok
@@ -23,7 +23,7 @@ from turnout.upstream.known import Known, KnownModel, KnownProvider
 from turnout.upstream.prices import PriceBook, PriceFact
 from turnout.upstream.signers import BY_DIALECT, REQUIRED_HEADERS, SIGNERS
 from turnout.upstream.transport import Origin, Timeouts
-from turnout.wire.codec import Codec, Target
+from turnout.wire.codec import Codec, ProviderCodec, Target
 
 USER_AGENT = "turnout"
 
@@ -33,10 +33,14 @@ class CatalogError(Exception):
 
 
 class Route(Struct, frozen=True):
-    """How to reach one model. `heads` holds the request head up to, not including, the content length."""
+    """How to reach one model. `heads` holds the request head up to, not including, the content length.
+
+    `rewrite` is `None` for a dialect that no client speaks, whose bodies are always encoded.
+    """
 
     card: Card
-    codec: Codec
+    codec: ProviderCodec
+    rewrite: Callable[[Envelope, Target], bytes] | None
     target: Target
     origin: Origin
     heads: Mapping[tuple[Op, bool], bytes]
@@ -72,7 +76,11 @@ class _Site(Struct, frozen=True):
 
 
 def build(
-    config: schema.Config, known: Known, prices: PriceBook, codecs: Mapping[DialectName, Codec], at: datetime
+    config: schema.Config,
+    known: Known,
+    prices: PriceBook,
+    codecs: Mapping[DialectName, ProviderCodec],
+    at: datetime,
 ) -> Catalog:
     """Raises `CatalogError`."""
     sites = {name: _site(name, provider, known, config) for name, provider in config.providers.items()}
@@ -195,7 +203,7 @@ def _price(price: schema.Price) -> Price:
     return Price(rates=rates, source="config")
 
 
-def _route(card: Card, site: _Site, codec: Codec) -> Route:
+def _route(card: Card, site: _Site, codec: ProviderCodec) -> Route:
     target = Target(
         model=card.id, capabilities=card.capabilities, quirks=card.quirks, max_output=card.max_output
     )
@@ -204,11 +212,16 @@ def _route(card: Card, site: _Site, codec: Codec) -> Route:
     operations: tuple[Op, ...] = ("chat", "embeddings", "count_tokens")
     for op in operations:
         for stream in (False, True):
-            heads[op, stream] = _head(site, codec.path(op, target, stream), stream)
+            heads[op, stream] = _head(
+                site,
+                codec.path(op, target, stream),
+                codec.stream_content_type if stream else b"application/json",
+            )
     connect_s, tls_s, total_s = d.connect_ms / 1000, d.tls_ms / 1000, d.total_ms / 1000
     return Route(
         card=card,
         codec=codec,
+        rewrite=codec.rewrite if isinstance(codec, Codec) else None,
         target=target,
         origin=site.origin,
         heads=heads,
@@ -218,7 +231,7 @@ def _route(card: Card, site: _Site, codec: Codec) -> Route:
     )
 
 
-def _head(site: _Site, path: str, stream: bool) -> bytes:
+def _head(site: _Site, path: str, accept: bytes) -> bytes:
     origin = site.origin
     default_port = 443 if origin.scheme == "https" else 80
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
@@ -226,7 +239,7 @@ def _head(site: _Site, path: str, stream: bool) -> bytes:
         f"POST {site.base_path}{path} HTTP/1.1",
         f"host: {host}" if origin.port == default_port else f"host: {host}:{origin.port}",
         "content-type: application/json",
-        f"accept: {'text/event-stream' if stream else 'application/json'}",
+        f"accept: {accept.decode()}",
         "accept-encoding: identity",
         f"user-agent: {USER_AGENT}",
     ]

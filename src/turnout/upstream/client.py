@@ -62,7 +62,7 @@ class Upstream:
             response = await self._transport.request(route.origin, head, body, timeouts)
             if not 200 <= response.status < 300:
                 raise await _refusal(response, route)
-            if _is_event_stream(response, stream):
+            if _is_stream(response, route, stream):
                 return await self._open_stream(response, route, timeouts)
             return await _whole(response, route, call)
         except TransportError as error:
@@ -98,8 +98,8 @@ class Upstream:
 def _encode(call: Call, route: Route) -> tuple[bytes, bytes]:
     """Request head and body."""
     head = route.heads[call.op, call.envelope.stream]
-    if call.dialect == route.card.dialect:
-        body = route.codec.rewrite(call.envelope, route.target)
+    if call.dialect == route.card.dialect and route.rewrite is not None:
+        body = route.rewrite(call.envelope, route.target)
         call.dropped = ()
         forward = call.forward
     else:
@@ -114,12 +114,12 @@ def _encode(call: Call, route: Route) -> tuple[bytes, bytes]:
     return head, body
 
 
-def _is_event_stream(response: Response, asked: bool) -> bool:
+def _is_stream(response: Response, route: Route, asked: bool) -> bool:
     """Some providers answer a stream request with one JSON body, or the other way round: what came decides."""
     content_type = response.header(b"content-type")
     if content_type is None:
         return asked
-    if content_type.startswith(b"text/event-stream"):
+    if content_type.startswith((b"text/event-stream", route.codec.stream_content_type)):
         return True
     return asked and not content_type.startswith(b"application/json")
 

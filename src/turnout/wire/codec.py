@@ -17,7 +17,7 @@ Rules that every codec keeps, and that the contract suite checks on whatever is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Raw, Struct
 
@@ -27,6 +27,8 @@ from turnout.core.events import Answer, Event, Frame, Usage
 from turnout.core.model import DialectName, Request
 
 Headers = Sequence[tuple[bytes, bytes]]
+Framing = Literal["sse", "array"]
+"""How a client wants its stream: as server-sent events, or as one JSON array that grows (Gemini without `alt=sse`)."""
 
 
 class Target(Struct, frozen=True):
@@ -59,6 +61,7 @@ class Meta(Struct, frozen=True):
     include_usage: bool
     first: bytes | None = None
     last: Callable[[], bytes | None] = lambda: None
+    framing: Framing = "sse"
 
 
 class ModelEntry(Struct, frozen=True):
@@ -101,28 +104,53 @@ class Relay(Protocol):
     def relay(self, frames: Sequence[Frame]) -> bytes: ...
 
 
-class Codec(Protocol):
+class ProviderCodec(Protocol):
+    """What a dialect must do to be spoken with providers. A dialect that no client speaks does only this."""
+
+    name: DialectName
+    stream_content_type: bytes
+    """What a stream of this dialect calls itself: asked of providers, recognised in their answers, told to clients."""
+
+    def encode_request(self, request: Request, target: Target) -> Encoded: ...
+
+    def path(self, op: Op, target: Target, stream: bool) -> str:
+        """Request path below the provider's base URL."""
+        ...
+
+    def stream_decoder(self, quirks: frozenset[str] = frozenset()) -> StreamDecoder: ...
+
+    def decode_answer(self, body: bytes) -> tuple[Event, ...]:
+        """Events of a whole body, terminal event included; an error object inside HTTP 200 gives `Failed`."""
+        ...
+
+    def decode_usage(self, op: Op, body: bytes) -> Usage | None:
+        """Usage of a non-chat reply (embeddings)."""
+        ...
+
+    def decode_failure(self, status: int, headers: Headers, body: bytes) -> Failure:
+        """Name the failure that a non-2xx reply describes. `Failure.message` is safe to show: bounded, no secret."""
+        ...
+
+
+class ClientCodec(Protocol):
+    """What a dialect must do to be spoken with clients."""
+
     name: DialectName
     stream_content_type: bytes
     forward_headers: frozenset[bytes]
     """Client's request headers (lower case) that a provider of the same dialect must see unchanged."""
 
-    # -- both sides, without translation
     def peek(self, body: bytes) -> Envelope:
-        """Open a body. Raises `CallFailed(BAD_REQUEST)` on malformed JSON, wrong types or duplicate keys."""
-        ...
+        """Open a body. Raises `CallFailed(BAD_REQUEST)` on malformed JSON, wrong types or duplicate keys.
 
-    def rewrite(self, envelope: Envelope, target: Target) -> bytes:
-        """The body for a provider of the same dialect: model, usage request and the `turnout` key, nothing else."""
+        A dialect that names model and stream in the path leaves them empty: the edge knows the path.
+        """
         ...
-
-    def relay(self, meta: Meta) -> Relay: ...
 
     def annotate(self, body: bytes, annotation: bytes) -> bytes:
         """Add the `turnout` object to a non-streaming body."""
         ...
 
-    # -- as the client's dialect
     def decode_request(self, body: bytes, op: Op = "chat") -> Request:
         """Raises `CallFailed(BAD_REQUEST)`, naming the field in `param`."""
         ...
@@ -145,26 +173,16 @@ class Codec(Protocol):
 
     def encode_models(self, models: Sequence[ModelEntry]) -> bytes: ...
 
-    # -- as the provider's dialect
-    def encode_request(self, request: Request, target: Target) -> Encoded: ...
 
-    def path(self, op: Op, target: Target, stream: bool) -> str:
-        """Request path below the provider's base URL."""
+@runtime_checkable
+class Codec(ClientCodec, ProviderCodec, Protocol):
+    """Both sides, and what passes between them untranslated."""
+
+    def rewrite(self, envelope: Envelope, target: Target) -> bytes:
+        """The body for a provider of the same dialect: model, usage request and the `turnout` key, nothing else."""
         ...
 
-    def stream_decoder(self, quirks: frozenset[str] = frozenset()) -> StreamDecoder: ...
-
-    def decode_answer(self, body: bytes) -> tuple[Event, ...]:
-        """Events of a whole body, terminal event included; an error object inside HTTP 200 gives `Failed`."""
-        ...
-
-    def decode_usage(self, op: Op, body: bytes) -> Usage | None:
-        """Usage of a non-chat reply (embeddings)."""
-        ...
-
-    def decode_failure(self, status: int, headers: Headers, body: bytes) -> Failure:
-        """Name the failure that a non-2xx reply describes. `Failure.message` is safe to show: bounded, no secret."""
-        ...
+    def relay(self, meta: Meta) -> Relay: ...
 
 
 LINE_BYTES_MAX = 16 * 1024 * 1024  # longest SSE event accepted; beyond it the stream is malformed

@@ -1,4 +1,7 @@
-"""Which dialects there are. A new one is a folder beside this file and a line here."""
+"""Which dialects there are. A new one is a folder beside this file and a line here.
+
+`CODECS` are the dialects that clients speak, `PROVIDERS` all that providers speak: those and some more.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,13 @@ from collections.abc import Mapping
 
 from turnout.core.model import DialectName
 from turnout.wire.anthropic import CODEC as ANTHROPIC
-from turnout.wire.codec import Codec
+from turnout.wire.codec import Codec, ProviderCodec
 from turnout.wire.openai_chat import CODEC as OPENAI_CHAT
 
-CODECS: Mapping[DialectName, Codec] = {codec.name: codec for codec in (OPENAI_CHAT, ANTHROPIC)}
+_CLIENTS: tuple[Codec, ...] = (OPENAI_CHAT, ANTHROPIC)
+_PROVIDERS_ONLY: tuple[ProviderCodec, ...] = ()
+
+CODECS: Mapping[DialectName, Codec] = {codec.name: codec for codec in _CLIENTS}
+PROVIDERS: Mapping[DialectName, ProviderCodec] = {
+    codec.name: codec for codec in (*_CLIENTS, *_PROVIDERS_ONLY)
+}
