@@ -21,7 +21,7 @@ from turnout.upstream.transport import Limits, Origin, Response, Timeouts, Trans
 
 EVENT_LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}  # every test runs on both
 HEAD = b"POST /x HTTP/1.1\r\nhost: test\r\n"
-QUICK = Timeouts(connect_s=0.15, tls_s=0.15, first_byte_s=0.15, stall_s=0.15, total_s=5.0)
+QUICK = Timeouts(connect_s=0.5, tls_s=0.5, first_byte_s=0.15, stall_s=0.15, total_s=5.0)
 LONG = Timeouts()
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 

@@ -106,6 +106,26 @@ def test_reload_as_a_whole_or_not_at_all(folder: Path, running: Running) -> None
         assert process.stop() == 0
 
 
+def test_a_key_that_was_taken_away_is_refused_on_an_open_connection_too(
+    folder: Path, running: Running
+) -> None:
+    def keys(*names: str) -> str:
+        return "keys:\n" + "".join(f"  - {{name: {name}, key: sk-{name}-0123456789}}\n" for name in names)
+
+    file = folder / "turnout.yaml"
+    file.write_text(config(running, rest=keys("ann", "bob")))
+    with Process("serve", cwd=folder) as process:
+        url = process.ready().url + "/v1/chat/completions"
+        headers = {"authorization": "Bearer sk-ann-0123456789"}
+        with httpx2.Client(headers=headers, timeout=20) as client:
+            for _ in range(3):
+                assert client.post(url, json={"model": "gpt-4o", **ASK}).status_code == 200
+            file.write_text(config(running, rest=keys("bob")))
+            process.wait_for("configuration reloaded")
+            assert client.post(url, json={"model": "gpt-4o", **ASK}).status_code == 401
+        assert process.stop() == 0
+
+
 def test_workers_share_a_port_and_a_log(folder: Path) -> None:
     with Process("serve", "--workers", "2", cwd=folder) as process:
         url = process.ready().url

@@ -131,7 +131,7 @@ def attempt(
     planner: Planner, name: str, asks: Controls, who: Principal, request: Request, op: Op
 ) -> Plan | Kind:
     try:
-        return planner.decide(name, asks, who, lambda: request, op)
+        return planner.decide(name, asks, who, lambda: request, op, explained=True)
     except CallFailed as failed:
         return failed.failure.kind
 

@@ -360,3 +360,107 @@ async def test_shutdown_lets_the_running_end_and_closes_the_idle(world: World) -
     assert b"connection: close" in reply
     idle_writer.close()
     writer.close()
+
+
+# -- heads that repeat
+
+
+async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes) -> bytes:
+    """One request alone on an open connection, and its reply."""
+    writer.write(data)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+    return head + await asyncio.wait_for(reader.readexactly(length), 5)
+
+
+def facts(scope: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in scope.items() if name not in ("extensions", "client")}
+
+
+A_KEY, B_KEY = b"authorization: Bearer a\r\n", b"authorization: Bearer b\r\n"
+SEQUENCES = [
+    [post("echo", b"one", A_KEY), post("echo", b"two", A_KEY), post("echo", b"a longer one" * 100, A_KEY)],
+    [post("echo", b"one", A_KEY), post("echo", b"two", B_KEY), post("echo", b"six", A_KEY)],
+    [post("echo", b"one", A_KEY), post("other", b"one", A_KEY), post("echo?key=b", b"one", A_KEY)],
+    [post("echo", b"one", A_KEY), get("echo", b""), post("echo", b"", A_KEY), post("echo", b"one", A_KEY)],
+    [post("echo", b"x" * 9), post("echo", b"x" * 10, b""), post("echo", b"x" * 10, b"")][1:],
+    [post("echo", b"one", b"content-type: a\r\n"), post("echo", b"one", b"Content-Type: a\r\n")] * 2,
+    [
+        b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 003\r\n\r\nabc",
+        b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc",
+        b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length:3\r\n\r\nabc",
+        b"POST /echo HTTP/1.1\r\nhost: x\r\nCONTENT-LENGTH: 3\r\n\r\nabc",
+        b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\nx-a: content-length: 4\r\n\r\nabc",
+        b"POST /echo HTTP/1.1\r\nhost: x\r\nx-a: 1\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    ],
+]
+
+
+@pytest.mark.parametrize("requests", SEQUENCES)
+async def test_a_request_means_the_same_after_others_on_its_connection(
+    world: World, requests: list[bytes]
+) -> None:
+    for data in requests:
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+        await exchange(reader, writer, data)
+        writer.close()
+    alone, world.seen = [facts(scope) for scope in world.seen], []
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+    replies = [await exchange(reader, writer, data) for data in requests * 2]
+    writer.close()
+    assert [facts(scope) for scope in world.seen] == alone * 2
+    bodies = [data.split(b"\r\n\r\n", 1)[1] or b"empty" for data in requests]
+    assert all(
+        reply.endswith(body) or body.startswith(b"3\r\n")
+        for reply, body in zip(replies, bodies * 2, strict=True)
+    )
+
+
+async def test_a_repeated_head_is_noted_and_a_changed_one_is_not(world: World) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+    await exchange(reader, writer, post("echo", b"one", A_KEY))
+    first = world.seen[0]
+    for body, key in ((b"two", A_KEY), (b"longer", A_KEY), (b"two", B_KEY)):
+        await exchange(reader, writer, post("echo", body, key))
+    writer.close()
+    assert first is not world.seen[1]
+    assert world.seen[1]["headers"] is first["headers"]  # not parsed again
+    assert (b"content-length", b"6") in world.seen[2]["headers"]
+    assert (b"content-length", b"3") in first["headers"]
+    assert (b"authorization", b"Bearer b") in world.seen[3]["headers"]
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        b"content-length: 3, 3\r\n\r\nabc",
+        b"content-length: +3\r\n\r\nabc",
+        b"content-length: 3\r\ncontent-length: 4\r\n\r\nabcd",
+        b"content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"content-length: \xb2\r\n\r\nab",
+    ],
+)
+async def test_smuggling_is_refused_after_a_good_head_too(world: World, tail: bytes) -> None:
+    start = b"POST /echo HTTP/1.1\r\nhost: x\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+    for _ in range(2):
+        await exchange(reader, writer, start + b"content-length: 3\r\n\r\nabc")
+    writer.write(start + tail)
+    assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 400")
+    writer.close()
+    assert len(world.seen) == 2 or world.seen[2]["headers"] != world.seen[1]["headers"]
+
+
+async def test_a_known_head_with_more_or_less_than_its_body(world: World) -> None:
+    request = post("echo", b"one", b"")
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+    await exchange(reader, writer, request)
+    writer.write(request[:-1])
+    await asyncio.sleep(0.05)
+    assert (await exchange(reader, writer, request[-1:])).endswith(b"one")
+    writer.write(request + request)
+    for _ in range(2):
+        assert (await exchange(reader, writer, b"")).endswith(b"one")
+    assert (await exchange(reader, writer, request)).endswith(b"one")
+    writer.close()
+    assert len(world.seen) == 5

@@ -120,7 +120,7 @@ class Plan(Struct, frozen=True):
     """The router's decision: whom to ask, in order, and why.
 
     `candidates` is never empty and every one passed every filter. `tier` and `task` are `None` where the caller
-    named a model and nothing had to be guessed.
+    named a model and nothing had to be guessed. `verdicts` are there where the decision is to be explained.
     """
 
     candidates: tuple[Card, ...]
@@ -247,6 +247,10 @@ class Reply(Protocol):
     card: Card
     dialect: DialectName
     streamed: bool
+
+    def ready(self) -> Sequence[Frame]:
+        """The frames that are here already, if any: what `read` would give without waiting."""
+        ...
 
     async def read(self) -> Sequence[Frame]:
         """The next frames as they arrive; empty only after the terminal event was delivered. Never raises for provider trouble."""

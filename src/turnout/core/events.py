@@ -217,34 +217,26 @@ class Automaton:
     States: nothing yet → open → ended. Events after the terminal one, or content before `Started`, are defects.
     """
 
-    __slots__ = ("_state",)
+    __slots__ = ("ended", "open")
 
     def __init__(self) -> None:
-        self._state = 0
-
-    @property
-    def open(self) -> bool:
-        """Started and not ended: content may come."""
-        return self._state == 1
-
-    @property
-    def ended(self) -> bool:
-        return self._state == 2
+        self.open = False  # started and not ended: content may come
+        self.ended = False
 
     def accept(self, event: Event) -> None:
         kind = type(event)
-        if self._state == 1:
+        if self.open:
             if kind is Finished or kind is Failed:
-                self._state = 2
+                self.open, self.ended = False, True
             elif kind is Started:
                 raise GrammarError("a reply started twice")
             return
-        if self._state == 2:
+        if self.ended:
             raise GrammarError(f"{kind.__name__} after the terminal event")
         if kind is Started:
-            self._state = 1
+            self.open = True
         elif kind is Failed:
-            self._state = 2
+            self.ended = True
         else:
             raise GrammarError(f"{kind.__name__} before Started")
 

@@ -16,7 +16,15 @@ from msgspec import Raw, Struct
 
 Role = Literal["system", "developer", "user", "assistant"]
 DialectName = Literal[
-    "openai_chat", "openai_responses", "anthropic", "gemini", "bedrock", "cohere", "mistral", "ollama"
+    "openai_chat",
+    "openai_responses",
+    "anthropic",
+    "gemini",
+    "bedrock",
+    "bedrock_anthropic",
+    "cohere",
+    "mistral",
+    "ollama",
 ]
 
 

@@ -28,7 +28,7 @@ from turnout.core.events import Event, Failed, Frame, fold
 from turnout.core.model import DialectName
 from turnout.edge.controls import read_controls
 from turnout.edge.endpoints import ENDPOINTS, Endpoint, dialect_of, find_endpoint
-from turnout.edge.reading import ClientLeft, check_depth, query_credential, read_body, read_headers
+from turnout.edge.reading import ClientLeft, Facts, check_depth, query_credential, read_body, read_headers
 from turnout.edge.replying import (
     JSON_TYPE,
     Head,
@@ -97,12 +97,11 @@ class Ingress:
         self._next_id = next_id
         self._metrics_text = metrics_text
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         endpoint = find_endpoint(scope["path"], scope.get("query_string", b""))
         if endpoint is not None and scope["method"] == "POST" and endpoint.dialect in self._codecs:
-            await self._serve(endpoint, scope, receive, send)
-        elif scope["type"] == "http":
-            await self._other(scope, receive, send)
+            return self._serve(endpoint, scope, receive, send)
+        return self._other(scope, receive, send)
 
     # -- calls
     async def _serve(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,7 +121,15 @@ class Ingress:
         gate.in_flight += 1
         try:
             try:
-                await self._understand(call, endpoint, engine, codec, scope, receive)
+                known = self._recognise(call, engine, codec, scope)
+                take = scope.get("extensions", _NO_EXTENSIONS).get("turnout.body")
+                body = take() if take is not None else None
+                if body is None or len(body) > engine.body_bytes_max or known.facts.encoded:
+                    facts = read_headers(
+                        scope["headers"], codec.forward_headers
+                    )  # with this body's own length
+                    body = await read_body(receive, facts, engine.body_bytes_max, body)
+                _understand(call, endpoint, known, codec, body)
             except CallFailed as error:
                 self._tap.refuse(call, error.failure)
                 raise
@@ -137,21 +144,23 @@ class Ingress:
         finally:
             gate.in_flight -= 1
 
-    async def _understand(
-        self, call: Call, endpoint: Endpoint, engine: Engine, codec: Codec, scope: Scope, receive: Receive
-    ) -> None:
-        """From bytes to a call that can be served: room, key, body, envelope, controls. Raises `CallFailed` or `ClientLeft`."""
+    def _recognise(self, call: Call, engine: Engine, codec: Codec, scope: Scope) -> _KnownHead:
+        """Is there room, and who is it? What a head means is noted beside it, for the next request that has the same.
+
+        Keys change with the engine only, so what was understood under the same engine still holds. Raises `CallFailed`, and
+        a refusal is never noted.
+        """
         self._gate.check()
-        facts = read_headers(scope["headers"], codec.forward_headers)
-        call.principal = _admit(engine, facts.credential, scope)
-        call.forward = facts.forward
-        take = scope.get("extensions", _NO_EXTENSIONS).get("turnout.body")
-        body = await read_body(receive, facts, engine.body_bytes_max, None if take is None else take())
-        check_depth(body, engine.depth_max)
-        call.envelope = envelope = endpoint.complete(codec.peek(body))
-        extra = envelope.fields.get("turnout")
-        if facts.controls or extra is not None:
-            call.controls = read_controls(facts.controls, None if extra is None else bytes(extra))
+        notes = scope.get("extensions", _NO_EXTENSIONS).get("turnout.notes")
+        known: _KnownHead | None = None if notes is None else notes.get("head")
+        if known is None or known.engine is not engine:
+            facts = read_headers(scope["headers"], codec.forward_headers)
+            known = _KnownHead(engine, facts, _admit(engine, facts.credential, scope))
+            if notes is not None:
+                notes["head"] = known
+        call.principal = known.principal
+        call.forward = known.facts.forward
+        return known
 
     async def _counted(self, call: Call, engine: Engine, codec: Codec, scope: Scope, send: Send) -> bool:
         """Count tokens here when no provider of the dialect would serve the model; False: ask the provider."""
@@ -263,6 +272,29 @@ class _ModelList(Struct):
 _model_list = msgspec.json.Decoder(_ModelList)
 
 
+class _KnownHead(Struct):
+    """What a request head means to one engine. `controls` is filled in when they are first read."""
+
+    engine: Engine
+    facts: Facts
+    principal: Principal
+    controls: Controls | None = None
+
+
+def _understand(call: Call, endpoint: Endpoint, known: _KnownHead, codec: Codec, body: bytes) -> None:
+    """From bytes to a call that can be served: envelope and controls. Raises `CallFailed`."""
+    check_depth(body, known.engine.depth_max)
+    call.envelope = envelope = endpoint.complete(codec.peek(body))
+    extra = envelope.fields.get("turnout")
+    asked = known.facts.controls
+    if extra is not None:
+        call.controls = read_controls(asked, bytes(extra))
+    elif asked:
+        if known.controls is None:
+            known.controls = read_controls(asked, None)
+        call.controls = known.controls
+
+
 def _admit(engine: Engine, credential: bytes | None, scope: Scope) -> Principal:
     if credential is None and scope["query_string"]:
         credential = query_credential(scope["query_string"])
@@ -296,7 +328,7 @@ async def _respond(
 
 
 async def _whole(call: Call, reply: Reply, engine: Engine, codec: Codec, scope: Scope, send: Send) -> None:
-    frames = await reply.read()
+    frames = reply.ready() or await reply.read()
     if not reply.streamed and reply.dialect == call.dialect:
         body = frames[0].raw
     else:
@@ -308,7 +340,8 @@ async def _whole(call: Call, reply: Reply, engine: Engine, codec: Codec, scope: 
     cost = cost_usd(call)
     if cost is not None:
         head.add(b"x-turnout-cost-usd", cost)
-    await _send_whole(scope, send, 200, head, body)
+    if not _respond_at_once(scope, 200, head, body):
+        await _send_whole(scope, send, 200, head, body)
 
 
 async def _folded(call: Call, reply: Reply, frames: Sequence[Frame], codec: Codec) -> bytes:
@@ -352,8 +385,10 @@ async def _stream(
     write = _writer(call, reply, codec, meta)
     read = reply.read
     push = scope.get("extensions", _NO_EXTENSIONS).get("turnout.push")
-    while frames := await read():
+    frames = reply.ready()
+    while frames or (frames := await read()):
         data = write(frames)
+        frames = ()
         if not data:
             continue
         if push is None:
@@ -385,13 +420,21 @@ async def _send_error(call: Call, failure: Failure, codec: Codec, scope: Scope, 
     await _send_whole(scope, send, status, error_head(call, failure), body)
 
 
-async def _send_whole(scope: Scope, send: Send, status: int, head: Head, body: bytes) -> None:
-    """In one call where the server can (see `edge.http`), in two messages where it is any ASGI server."""
-    head.add(b"content-length", b"%d" % len(body))
+def _respond_at_once(scope: Scope, status: int, head: Head, body: bytes) -> bool:
+    """A whole response in one call, where the server can (see `edge.exchange`)."""
     respond = scope.get("extensions", _NO_EXTENSIONS).get("turnout.respond")
-    if respond is not None:
-        respond(status, head.data, head.lines, body)
+    if respond is None:
+        return False
+    head.add(b"content-length", b"%d" % len(body))
+    respond(status, head.data, head.lines, body)
+    return True
+
+
+async def _send_whole(scope: Scope, send: Send, status: int, head: Head, body: bytes) -> None:
+    """In one call where the server can, in two messages where it is any ASGI server."""
+    if _respond_at_once(scope, status, head, body):
         return
+    head.add(b"content-length", b"%d" % len(body))
     await send({"type": "http.response.start", "status": status, "headers": head.pairs()})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from turnout.core.call import Call, Layer, Reply, Service
 from turnout.routing.plan import Planner
 
 
 def route(planner: Planner) -> Layer:
     def layer(service: Service) -> Service:
-        async def routed(call: Call) -> Reply:
+        def routed(call: Call) -> Awaitable[Reply]:
             plan = planner.decide(
                 call.envelope.model, call.controls, call.principal, lambda: call.request, call.op
             )
             call.plan = plan
             if plan.notices:
                 call.notices.extend(plan.notices)
-            return await service(call)
+            return service(call)
 
         return routed
 

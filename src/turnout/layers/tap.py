@@ -220,16 +220,23 @@ class TappedReply:
         self.usage: Usage | None = None
         self.stop: Stop | None = None
 
+    def ready(self) -> Sequence[Frame]:
+        frames = self._reply.ready()
+        return self._observed(frames) if frames else frames
+
     async def read(self) -> Sequence[Frame]:
-        frames = await self._reply.read()
+        return self._observed(await self._reply.read())
+
+    def _observed(self, frames: Sequence[Frame]) -> Sequence[Frame]:
+        automaton = self._automaton
         try:
             for frame in frames:
                 for event in frame.events:
-                    if type(event) is TextDelta and self._automaton.open:  # most of a stream
+                    if type(event) is TextDelta and automaton.open:  # most of a stream
                         self.characters += len(event.text)
                     else:
                         self._see(event)
-            if not frames and not self._automaton.ended:
+            if not frames and not automaton.ended:
                 raise GrammarError("a reply without a terminal event")
         except GrammarError as error:
             return (self._breach(error),)

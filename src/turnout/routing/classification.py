@@ -15,6 +15,7 @@ It knows nothing of models, prices or rules.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import get_args
@@ -65,16 +66,19 @@ _WIDE = _by_first_character(cues.WIDE_CUES)
 _WIDE_STARTS = frozenset(_WIDE)
 _BIAS = tuple(cues.BIAS.get(task, 0.0) for task in TASKS)
 _NO_WEIGHTS: _Weights = ()
+_WEIGHTED = frozenset(_WEIGHTS)
 
 
 def _anchored(phrases: Iterable[str]) -> dict[str, tuple[tuple[str, str, str], ...]]:
-    """Phrases (bare, padded, their second longest word) by their longest word.
+    """Phrases (bare, padded, their second rarest word) by their rarest word.
 
-    A text is searched only for phrases of which it has both words.
+    A text is searched only for phrases of which it has both words. Rare is what few phrases hold; of equals, the longer.
     """
+    every = list(dict.fromkeys(phrases))
+    held = Counter(word for phrase in every for word in set(phrase.split()))
     found: dict[str, tuple[tuple[str, str, str], ...]] = {}
-    for phrase in dict.fromkeys(phrases):
-        anchor, second = sorted(phrase.split(), key=len, reverse=True)[:2]
+    for phrase in every:
+        anchor, second = sorted(phrase.split(), key=lambda word: (held[word], -len(word)))[:2]
         found[anchor] = (*found.get(anchor, ()), (phrase, f" {phrase} ", second))
     return found
 
@@ -82,7 +86,8 @@ def _anchored(phrases: Iterable[str]) -> dict[str, tuple[tuple[str, str, str], .
 _KNOWN = (*_WEIGHTS, *cues.REASONING_CUES)
 _PHRASES = _anchored(cue for cue in _KNOWN if " " in cue)
 _ANCHORS = frozenset(_PHRASES)
-_VOCABULARY = frozenset(cue for cue in _KNOWN if " " not in cue) | _ANCHORS
+_SECONDS = frozenset(second for phrases in _PHRASES.values() for _, _, second in phrases)
+_VOCABULARY = frozenset(cue for cue in _KNOWN if " " not in cue) | _ANCHORS | _SECONDS
 
 
 def found_cues(features: Features) -> set[str]:
@@ -95,12 +100,11 @@ def found_cues(features: Features) -> set[str]:
 
 
 def _matches(words: Sequence[str]) -> set[str]:
-    present = set(words)
-    hits = present & _VOCABULARY
+    hits = set(_VOCABULARY.intersection(words))  # no set of all words: most of them mean nothing here
     joined = ""
     for anchor in hits & _ANCHORS:
         for phrase, padded, second in _PHRASES[anchor]:
-            if second in present:
+            if second in hits:
                 joined = joined or f" {' '.join(words)} "
                 if padded in joined:
                     hits.add(phrase)
@@ -123,12 +127,9 @@ def _lead(words: Sequence[str]) -> str:
 
 def task_scores(features: Features, found: set[str]) -> list[float]:
     """One score a task, in the order of `TASKS`; unbounded, comparable within one request."""
-    scores = list(_BIAS)
-    for cue in found:
-        for index, weight in _WEIGHTS.get(cue, _NO_WEIGHTS):
-            scores[index] += weight
-    if features.system:
-        for index, weight in _system_weights(features.system):
+    scores = list(_system_scores(features.system))
+    for cue in found & _WEIGHTED:
+        for index, weight in _WEIGHTS[cue]:
             scores[index] += weight
     if not features.query.isascii():
         _add_wide(scores, features.query)
@@ -136,13 +137,13 @@ def task_scores(features: Features, found: set[str]) -> list[float]:
 
 
 @lru_cache(maxsize=SYSTEMS_REMEMBERED)
-def _system_weights(system: str) -> tuple[tuple[int, float], ...]:
-    """What a system prompt says of the task. Applications send the same one again and again, so it is read once."""
-    return tuple(
-        (index, weight * SYSTEM_WEIGHT)
-        for cue in _matches(words_of(system))
-        for index, weight in _WEIGHTS.get(cue, _NO_WEIGHTS)
-    )
+def _system_scores(system: str) -> tuple[float, ...]:
+    """Where the scores begin: what a system prompt says of the task. Applications send the same one again and again."""
+    scores = list(_BIAS)
+    for cue in _matches(words_of(system)):
+        for index, weight in _WEIGHTS.get(cue, _NO_WEIGHTS):
+            scores[index] += weight * SYSTEM_WEIGHT
+    return tuple(scores)
 
 
 def _add_wide(scores: list[float], text: str) -> None:

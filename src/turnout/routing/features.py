@@ -171,8 +171,10 @@ def _number_marks(query: str, size: int) -> list[str]:
     marks = ["#digits"] if digits * 100 >= size else []
     if digits >= 3 and digits * 25 >= size:
         marks.append("#many_digits")
-    if any(mark in query for mark in cues.OPERATORS):
-        marks.append("#formula")
+    for mark in cues.OPERATORS:
+        if mark in query:
+            marks.append("#formula")
+            break
     return marks
 
 

@@ -12,11 +12,8 @@ It does not know how candidates are asked, what happened to them lately, or how 
 from __future__ import annotations
 
 import difflib
-import itertools
 from collections.abc import Callable, Mapping
-from typing import get_args
-
-from msgspec import Struct
+from typing import NamedTuple, get_args
 
 from turnout.core.call import (
     Controls,
@@ -64,12 +61,16 @@ AUTO_NAMES: tuple[str, ...] = ("auto", *_TIERS, *_TASKS)
 _Refusals = dict[str, Refusal | None]
 
 
-class _Sifted(Struct, frozen=True):
-    """Candidates that passed, in order, with their costs, and a verdict on each that was considered."""
+class _Weighed(NamedTuple):
+    """A candidate that was considered: what it would cost, and why it was removed, if it was."""
 
-    kept: tuple[Ranked, ...]
-    costs: tuple[int | None, ...]
-    verdicts: tuple[Verdict, ...]
+    ranked: Ranked
+    cost: int | None
+    refusal: Refusal | None
+
+
+_DEARER = Refusal("priority", "it costs more than the first choice and priority is not high")
+_OTHER_SPACE = Refusal("vector_space", "its vectors cannot be compared with the first choice's")
 
 
 def expected_output_tokens(task: Task, features: Features, max_tokens: int | None) -> int:
@@ -84,7 +85,11 @@ def estimate_cost_nano(card: Card, tokens: TokenGuess) -> int | None:
     """Nano-dollars, without any prompt-cache discount; `None` where no price is known."""
     if card.price is None:
         return None
-    return cost_nano(Usage(input=tokens.input, output=tokens.output_expected, estimated=True), card.price)
+    return cost_nano(_usage(tokens), card.price)
+
+
+def _usage(tokens: TokenGuess) -> Usage:
+    return Usage(input=tokens.input, output=tokens.output_expected, estimated=True)
 
 
 class Planner:
@@ -99,26 +104,43 @@ class Planner:
         self._embedders = order_for_embeddings(table)
 
     def decide(
-        self, requested: str, controls: Controls, principal: Principal, request: Callable[[], Request], op: Op
+        self,
+        requested: str,
+        controls: Controls,
+        principal: Principal,
+        request: Callable[[], Request],
+        op: Op,
+        *,
+        explained: bool = False,
     ) -> Plan:
         """The plan for a call; `request` is called only when the decision depends on what is asked.
+
+        It has verdicts if it is to be `explained`.
 
         Raises `CallFailed`: UNKNOWN_MODEL, FORBIDDEN, BAD_REQUEST (a policy that is not configured), UNSUPPORTED,
         CONTEXT_TOO_LONG, BUDGET_EXCEEDED or NO_CANDIDATE.
         """
-        if controls.budget_nano is None and not controls.compliance and not controls.prefer:
-            plan = self._plans.get((requested, op, principal.models, principal.denied, principal.policies))
-            if plan is not None:
-                return plan
+        if (
+            controls.budget_nano is None
+            and not controls.compliance
+            and not controls.prefer
+            and not explained
+            and (
+                plan := self._plans.get(
+                    (requested, op, principal.models, principal.denied, principal.policies)
+                )
+            )
+        ):
+            return plan
         if requested in self._table.cards:
-            return self._decide_named(requested, controls, principal, request, op)
-        return self._decide_auto(requested, controls, principal, request, op)
+            return self._decide_named(requested, controls, principal, request, op, explained)
+        return self._decide_auto(requested, controls, principal, request, op, explained)
 
     def explain_decide(
         self, requested: str, controls: Controls, principal: Principal, request: Callable[[], Request], op: Op
     ) -> Plan:
-        """The same candidates as `decide`, with tier, task, tokens and cost worked out even for a named model."""
-        plan = self.decide(requested, controls, principal, request, op)
+        """The same candidates as `decide`, with verdicts, and tier, task, tokens and cost even for a named model."""
+        plan = self.decide(requested, controls, principal, request, op, explained=True)
         if plan.tier is not None and plan.task is not None:
             return plan
         asked = request()
@@ -140,21 +162,28 @@ class Planner:
     # a named model
 
     def _decide_named(
-        self, requested: str, controls: Controls, principal: Principal, request: Callable[[], Request], op: Op
+        self,
+        requested: str,
+        controls: Controls,
+        principal: Principal,
+        request: Callable[[], Request],
+        op: Op,
+        explained: bool,
     ) -> Plan:
         order = order_for_name(self._table, requested, controls.prefer)
         refusals = self._permitted(controls, principal, op)
         self._refuse_forbidden(requested, refusals)
         if controls.budget_nano is None and not controls.compliance and not controls.prefer:
-            plan = _plan(self._sift(order, refusals, Demand(), None), requested, None, None, None)
-            self._remember(requested, principal, op, plan)
+            plan = _plan(self._sift(order, refusals, Demand(), None), requested, None, None, None, explained)
+            if not explained:
+                self._remember(requested, principal, op, plan)
             return plan
         asked = request()
         features = read(asked)
         task = task_of(features, found_cues(features), asked, controls, None)
         tokens = _tokens(features, asked, task, op)
-        sifted = self._sift(order, refusals, _demand(features, asked, tokens, controls), tokens)
-        return _plan(sifted, requested, None, None, tokens)
+        weighed = self._sift(order, refusals, _demand(features, asked, tokens, controls), tokens)
+        return _plan(weighed, requested, None, None, tokens, explained)
 
     def _remember(self, requested: str, principal: Principal, op: Op, plan: Plan) -> None:
         if len(self._plans) >= PLANS_MAX:
@@ -174,7 +203,13 @@ class Planner:
     # auto
 
     def _decide_auto(
-        self, requested: str, controls: Controls, principal: Principal, request: Callable[[], Request], op: Op
+        self,
+        requested: str,
+        controls: Controls,
+        principal: Principal,
+        request: Callable[[], Request],
+        op: Op,
+        explained: bool,
     ) -> Plan:
         if requested != "auto" and requested not in _TIERS and requested not in _TASKS:
             raise self._unknown(requested, principal)
@@ -186,12 +221,12 @@ class Planner:
         tier = self._tier(_TIERS.get(requested), features, found, asked, task, controls)
         tokens = _tokens(features, asked, task, op)
         order = self._order(requested, tier, task, controls, op)
-        sifted = self._sift(order, refusals, _demand(features, asked, tokens, controls), tokens)
+        weighed = self._sift(order, refusals, _demand(features, asked, tokens, controls), tokens)
         if op == "embeddings":
-            sifted = _one_vector_space(sifted)
+            weighed = _one_vector_space(weighed)
         elif controls.priority != "high":
-            sifted = _only_cheaper(sifted)
-        return _plan(sifted, requested, tier, task, tokens)
+            weighed = _only_cheaper(weighed)
+        return _plan(weighed, requested, tier, task, tokens, explained)
 
     def _tier(
         self,
@@ -245,27 +280,23 @@ class Planner:
 
     def _sift(
         self, order: tuple[Ranked, ...], refusals: _Refusals, demand: Demand, tokens: TokenGuess | None
-    ) -> _Sifted:
+    ) -> list[_Weighed]:
         """Apply every filter to every candidate. Raises the failure of the filter that removed the last."""
-        kept: list[Ranked] = []
-        costs: list[int | None] = []
-        verdicts: list[Verdict] = []
+        usage = None if tokens is None else _usage(tokens)
+        weighed: list[_Weighed] = []
         labels: set[str] = set()  # two configured names of one model: ask it once
         for ranked in order:
             if ranked.label in labels:
                 continue
-            cost = None if tokens is None else estimate_cost_nano(ranked.card, tokens)
+            price = ranked.card.price
+            cost = None if usage is None or price is None else cost_nano(usage, price)
             refusal = refusals[ranked.key] or refusal_by_request(ranked.card, demand, cost)
             if refusal is None:
                 labels.add(ranked.label)
-                kept.append(ranked)
-                costs.append(cost)
-                verdicts.append(Verdict(ranked.label, True, score=ranked.score, terms=_terms(ranked, cost)))
-            else:
-                verdicts.append(Verdict(ranked.label, False, refusal.filter, refusal.reason))
-        if not kept:
-            raise _none_left(verdicts)
-        return _Sifted(tuple(kept), tuple(costs), tuple(verdicts))
+            weighed.append(_Weighed(ranked, cost, refusal))
+        if not labels:
+            raise _none_left(weighed)
+        return weighed
 
     def _unknown(self, requested: str, principal: Principal) -> CallFailed:
         """Suggests names that this key may use: an error is no place to learn what else exists."""
@@ -315,79 +346,89 @@ def _demand(features: Features, asked: Request, tokens: TokenGuess, controls: Co
     return Demand(features.needs, features.prompt_tokens + output, controls.budget_nano)
 
 
-def _only_cheaper(sifted: _Sifted) -> _Sifted:
+def _only_cheaper(weighed: list[_Weighed]) -> list[_Weighed]:
     """Without high priority a fallback may not cost more than the first choice, unless no other fallback is left."""
-    first = sifted.costs[0]
+    costs = [one.cost for one in weighed if one.refusal is None]
+    first = costs[0]
     if first is None:
-        return sifted
-    dearer = [cost is not None and cost > first for cost in sifted.costs]
-    known_cheaper = any(cost is not None and cost <= first for cost in sifted.costs[1:])
-    if not any(dearer) or not known_cheaper:
-        return sifted
-    return _without(
-        sifted, dearer, "priority", "it costs more than the first choice and priority is not high"
-    )
+        return weighed
+    dearer = cheaper = False
+    for cost in costs[1:]:
+        if cost is not None:
+            dearer, cheaper = dearer or cost > first, cheaper or cost <= first
+    if not dearer or not cheaper:
+        return weighed
+    return [
+        one._replace(refusal=_DEARER)
+        if one.refusal is None and one.cost is not None and one.cost > first
+        else one
+        for one in weighed
+    ]
 
 
-def _one_vector_space(sifted: _Sifted) -> _Sifted:
+def _one_vector_space(weighed: list[_Weighed]) -> list[_Weighed]:
     """Vectors of different models cannot be compared, so no other embedding model may step in unasked."""
-    name = sifted.kept[0].card.name
-    others = [ranked.card.name != name for ranked in sifted.kept]
-    return _without(sifted, others, "vector_space", "its vectors cannot be compared with the first choice's")
+    name = next(one.ranked.card.name for one in weighed if one.refusal is None)
+    return [
+        one if one.refusal is not None or one.ranked.card.name == name else one._replace(refusal=_OTHER_SPACE)
+        for one in weighed
+    ]
 
 
-def _without(sifted: _Sifted, drop: list[bool], filter_: str, reason: str) -> _Sifted:
-    dropped = {ranked.label for ranked, out in zip(sifted.kept, drop, strict=True) if out}
-    return _Sifted(
-        tuple([ranked for ranked in sifted.kept if ranked.label not in dropped]),
-        tuple([cost for cost, out in zip(sifted.costs, drop, strict=True) if not out]),
-        tuple(
-            [
-                Verdict(found.model, False, filter_, reason)
-                if found.kept and found.model in dropped
-                else found
-                for found in sifted.verdicts
-            ]
-        ),
-    )
+def _verdicts(weighed: list[_Weighed]) -> tuple[Verdict, ...]:
+    return tuple([_verdict(one) for one in weighed])
 
 
-def _none_left(verdicts: list[Verdict]) -> CallFailed:
+def _verdict(one: _Weighed) -> Verdict:
+    ranked, cost, refusal = one
+    if refusal is not None:
+        return Verdict(ranked.label, False, refusal.filter, refusal.reason)
+    return Verdict(ranked.label, True, score=ranked.score, terms=_terms(ranked, cost))
+
+
+def _none_left(weighed: list[_Weighed]) -> CallFailed:
     """The failure of the filter that the furthest candidate met."""
-    removed = [verdict for verdict in verdicts if verdict.filter is not None]
+    removed = [(one.ranked.label, one.refusal) for one in weighed if one.refusal is not None]
     if not removed:
         return fail(Kind.NO_CANDIDATE, "no model is configured for this request")
-    last = max(removed, key=lambda verdict: stage(verdict.filter or ""))
-    kind = KIND_BY_STAGE[stage(last.filter or "")]
-    return fail(kind, f"no model is left after the filter {last.filter}: {last.model}: {last.reason}")
+    label, last = max(removed, key=lambda found: stage(found[1].filter))
+    kind = KIND_BY_STAGE[stage(last.filter)]
+    return fail(kind, f"no model is left after the filter {last.filter}: {label}: {last.reason}")
 
 
 def _plan(
-    sifted: _Sifted, requested: str, tier: TierGuess | None, task: TaskGuess | None, tokens: TokenGuess | None
+    weighed: list[_Weighed],
+    requested: str,
+    tier: TierGuess | None,
+    task: TaskGuess | None,
+    tokens: TokenGuess | None,
+    explained: bool,
 ) -> Plan:
+    kept = [one for one in weighed if one.refusal is None]
     return Plan(
-        candidates=tuple([ranked.card for ranked in sifted.kept]),
+        candidates=tuple([one.ranked.card for one in kept]),
         tier=tier,
         task=task,
         tokens=tokens,
-        verdicts=sifted.verdicts,
-        notices=_notices(sifted, requested),
-        estimated_cost_nano=sifted.costs[0],
+        verdicts=_verdicts(weighed) if explained else (),
+        notices=() if weighed[0].refusal is None else _notices(weighed, kept[0].ranked.label, requested),
+        estimated_cost_nano=kept[0].cost,
     )
 
 
-def _notices(sifted: _Sifted, requested: str) -> tuple[Notice, ...]:
+def _notices(weighed: list[_Weighed], chosen: str, requested: str) -> tuple[Notice, ...]:
     """What took the place of the first choice, where the request or its rules removed that."""
-    chosen = sifted.kept[0].label
-    if sifted.verdicts[0].model == chosen:
-        return ()
-    passed_over = list(itertools.takewhile(lambda found: found.model != chosen, sifted.verdicts))
-    dear = next((found for found in passed_over if found.filter == "budget"), None)
-    if dear is not None:
-        return (Notice("downgraded-budget", f"{dear.model} was left out: {dear.reason}; {chosen} answers"),)
+    passed_over = []
+    for one in weighed:
+        if one.refusal is None:
+            break
+        passed_over.append((one.ranked.label, one.refusal))
+    for model, refusal in passed_over:
+        if refusal.filter == "budget":
+            text = f"{model} was left out: {refusal.reason}; {chosen} answers"
+            return (Notice("downgraded-budget", text),)
     if requested in AUTO_NAMES:
         return ()
-    first = passed_over[0]
-    return (
-        Notice("rerouted", f"{first.model} was left out ({first.filter}: {first.reason}); {chosen} answers"),
-    )
+    model, refusal = passed_over[0]
+    text = f"{model} was left out ({refusal.filter}: {refusal.reason}); {chosen} answers"
+    return (Notice("rerouted", text),)

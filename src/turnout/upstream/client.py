@@ -64,7 +64,7 @@ class Upstream:
                 raise await _refusal(response, route)
             if _is_stream(response, route, stream):
                 return await self._open_stream(response, route, timeouts)
-            return await _whole(response, route, call)
+            return _whole(response.take_all() or await response.read_all(), route, call)
         except TransportError as error:
             raise CallFailed(_transport_failure(error, route, False)) from None
         finally:
@@ -111,6 +111,8 @@ def _encode(call: Call, route: Route) -> tuple[bytes, bytes]:
             if name not in forward:
                 forward += b"%b: %b\r\n" % (name, value)
         head += forward
+    if route.sign is not None:
+        head += route.sign(head[5 : head.index(b" ", 5)].decode("latin-1"), body)  # `POST <path> HTTP/1.1`
     return head, body
 
 
@@ -144,8 +146,7 @@ def _told(failure: Failure, response: Response, body: bytes, route: Route) -> To
     return Told(route.card.dialect, response.status, body)
 
 
-async def _whole(response: Response, route: Route, call: Call) -> Reply:
-    body = await response.read_all()
+def _whole(body: bytes, route: Route, call: Call) -> Reply:
     if call.op != "chat":
         usage = route.codec.decode_usage(call.op, body)
         events: tuple[Event, ...] = (Started(), *((usage,) if usage is not None else ()), Finished())
@@ -184,9 +185,12 @@ class WholeReply:
         self.dialect: DialectName = card.dialect
         self._frames = frames
 
-    async def read(self) -> Sequence[Frame]:
+    def ready(self) -> Sequence[Frame]:
         frames, self._frames = self._frames, ()
         return frames
+
+    async def read(self) -> Sequence[Frame]:
+        return self.ready()
 
     def abort(self) -> None:
         self._frames = ()
@@ -252,10 +256,13 @@ class StreamReply:
                 self._over = True
                 raise EmptyCompletion(_empty(self._route), self)
 
+    def ready(self) -> Sequence[Frame]:
+        frames, self._pending = self._pending, []
+        return frames
+
     async def read(self) -> Sequence[Frame]:
         if self._pending:
-            frames, self._pending = self._pending, []
-            return frames
+            return self.ready()
         while not self._over:
             try:
                 data = await self._response.read()

@@ -179,10 +179,16 @@ class Response:
             else:
                 return b""
 
-    async def read_all(self) -> bytes:
-        """The rest of the body, bounded by `Limits.body_bytes_max`. Raises `TransportError`."""
+    def take_all(self) -> bytes:
+        """The rest of the body if all of it is here, else nothing: `read_all` then waits, and judges."""
         if self.complete and self._inflater is None and self._buffered <= self._limits.body_bytes_max:
             return self._taken()
+        return b""
+
+    async def read_all(self) -> bytes:
+        """The rest of the body, bounded by `Limits.body_bytes_max`. Raises `TransportError`."""
+        if whole := self.take_all():
+            return whole
         parts: list[bytes] = []
         size = 0
         while data := await self.read():

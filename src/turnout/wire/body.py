@@ -38,6 +38,7 @@ _every_member = msgspec.json.Decoder(dict[_Key, Raw], dec_hook=_key_hook)
 _str = msgspec.json.Decoder(str)
 _bool = msgspec.json.Decoder(bool | None)
 _encode = msgspec.json.Encoder().encode
+_spaced = msgspec.json.format
 
 
 class _StreamOptions(msgspec.Struct):
@@ -76,10 +77,13 @@ def _is_plain(members: Mapping[str, Raw], body: bytes) -> bool:
 
     Then no member was given twice, and the slow look at every name is spared.
     """
-    if 1 + sum([len(name) + len(value) + 4 for name, value in members.items()]) == len(body):
+    compact = _encode(members)
+    if len(compact) == len(body):
         return True
-    spaced = b", ".join([b'"%b": %b' % (name.encode(), value) for name, value in members.items()])
-    return len(spaced) + 2 == len(body) and body[1:-1] == spaced
+    try:
+        return _spaced(compact, indent=0) == body
+    except RecursionError:
+        return False
 
 
 def _refuse_repeated(body: bytes) -> None:

@@ -63,6 +63,9 @@ class ScriptedReply:
         self.left = [Frame(b"x", (event,)) for event in events]
         self.aborted = False
 
+    def ready(self) -> Sequence[Frame]:
+        return ()
+
     async def read(self) -> Sequence[Frame]:
         return (self.left.pop(0),) if self.left else ()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from turnout.core.call import ANONYMOUS, Controls, Op, Plan, Principal
 from turnout.core.card import Capability, Card, Task, Tier
 from turnout.core.model import Message, Request, Text
@@ -121,4 +123,8 @@ def decide(
     planner: Planner | None = None,
 ) -> Plan:
     asked = ask(request) if isinstance(request, str) else request
-    return (planner or Planner(table())).decide(requested, controls, principal, lambda: asked, op)
+    planner = planner or Planner(table())
+    plan = planner.decide(requested, controls, principal, lambda: asked, op, explained=True)
+    unexplained = planner.decide(requested, controls, principal, lambda: asked, op)
+    assert unexplained == msgspec.structs.replace(plan, verdicts=())
+    return plan

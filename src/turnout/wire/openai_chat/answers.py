@@ -70,6 +70,9 @@ def decode_answer(body: bytes) -> tuple[Event, ...]:
 
 def _choice_events(wire: WholeChoice) -> list[Event]:
     number, message = wire.index or 0, wire.message or Said()
+    if type(message.content) is str and message.content and message == Said(message.content):
+        text_only = TextDelta(message.content, 0, number)
+        return [text_only, decode_stop(wire.finish_reason, number, called_tools=False)]
     text, thought = split_content(message.content)
     thought = thought or plain_text(message.reasoning_content, message.reasoning, message.reasoning_details)
     events: list[Event] = []
