@@ -169,6 +169,7 @@ async def test_a_deadline_that_the_caller_sets_is_not_moved_by_bytes(transport: 
 
     async with serving(script) as server:
         response = await ask(transport, server)
+        response.automatic = False
         response.deadline = asyncio.get_running_loop().time() + 0.1
         with pytest.raises(TransportError) as caught:
             await asyncio.wait_for(response.read_all(), 10)

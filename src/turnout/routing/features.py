@@ -20,8 +20,8 @@ from turnout.core.model import Audio, Document, Image, Message, Part, Request, T
 from turnout.routing import cues
 from turnout.routing.tokens import estimate_text_tokens, estimate_tokens, part_tokens
 
-QUERY_CHARS_MAX = 600  # the first 400 and the last 200: where instructions stand
-TAIL_CHARS = 200
+QUERY_CHARS_MAX = 450  # the first 300 and the last 150: where instructions stand
+TAIL_CHARS = 150
 SYSTEM_CHARS_MAX = 400
 FOLLOW_UP_CHARS_MAX = 40
 FOLLOW_UP_TURNS_MAX = 3  # earlier user turns read with a short follow-up
@@ -89,7 +89,7 @@ def read(request: Request) -> Features:
         query_tokens=query_tokens,
         prompt_tokens=estimate_tokens(request, last, query_tokens) if alone else estimate_tokens(request),
         turns=turns,
-        marks=(*text_marks(query), *_request_marks(request, last, needs)),
+        marks=(*text_marks(query, len(text)), *_request_marks(request, last, needs)),
         needs=needs,
     )
 
@@ -130,11 +130,11 @@ def _system(messages: Iterable[Message]) -> str:
     return ""
 
 
-def text_marks(query: str) -> list[str]:
-    """Structural cues of a lower-case query."""
+def text_marks(query: str, chars: int) -> list[str]:
+    """Structural cues of a lower-case query; `chars` is how long its text is, of which the query may be the ends."""
     marks = []
     size = len(query)
-    if size >= LONG_CHARS:
+    if chars >= LONG_CHARS:
         marks.append("#long")
     elif size < SHORT_CHARS:
         marks.append("#short")

@@ -86,6 +86,7 @@ class Upstream:
         reply = StreamReply(
             response, route, route.codec.stream_decoder(route.target.quirks), self._clock, timeouts.stall_s
         )
+        response.automatic = False
         response.deadline = self._clock() + timeouts.first_byte_s
         try:
             await reply.commit()

@@ -97,10 +97,8 @@ class Response:
     """A response whose head has arrived. Read it to its end, or abort it: until then it holds its connection."""
 
     __slots__ = (
-        "_automatic",
         "_buffered",
         "_connection",
-        "_deadline",
         "_error",
         "_inflater",
         "_limits",
@@ -108,8 +106,10 @@ class Response:
         "_stall_s",
         "_total_at",
         "_waiter",
+        "automatic",
         "bytes_received",
         "complete",
+        "deadline",
         "deadline_phase",
         "headers",
         "status",
@@ -120,8 +120,8 @@ class Response:
         self._limits = connection.limits
         self._stall_s = timeouts.stall_s
         self._total_at = total_at
-        self._deadline = now + timeouts.first_byte_s
-        self._automatic = True
+        self.automatic = True  # bytes that arrive move the deadline; the caller may keep that to himself
+        self.deadline = now + timeouts.first_byte_s  # loop time at which a waiting `read` fails
         self._parts: list[bytes] = []
         self._buffered = 0
         self._error: TransportError | None = None
@@ -132,16 +132,6 @@ class Response:
         self.headers: list[tuple[bytes, bytes]] = []
         self.bytes_received = 0
         self.complete = False
-
-    @property
-    def deadline(self) -> float:
-        """Loop time at which a waiting `read` fails with `deadline_phase`. Once set, bytes that arrive no longer move it."""
-        return self._deadline
-
-    @deadline.setter
-    def deadline(self, at: float) -> None:
-        self._deadline = at
-        self._automatic = False
 
     @property
     def framed(self) -> bool:
@@ -231,8 +221,8 @@ class Response:
     def _wait(self, connection: Connection) -> asyncio.Future[None]:
         """A future that is done when something arrives or ends."""
         loop = connection.loop
-        if self._automatic and self.status:
-            self._deadline = loop.time() + self._stall_s
+        if self.automatic and self.status:
+            self.deadline = loop.time() + self._stall_s
         self._waiter = waiter = loop.create_future()
         return waiter
 
@@ -280,7 +270,7 @@ class Response:
         """What has taken too long, if anything. A reader that does not read is not the provider's fault."""
         if now > self._total_at:
             return "total"
-        return self.deadline_phase if now > self._deadline and self._waiter is not None else None
+        return self.deadline_phase if now > self.deadline and self._waiter is not None else None
 
 
 class Connection(asyncio.Protocol):
