@@ -159,9 +159,8 @@ def classify_task(features: Features, found: set[str]) -> TaskGuess:
     """The likeliest task, with its probability."""
     scores = task_scores(features, found)
     top = max(scores)
-    probability = 1.0 / sum(
-        [math.exp((score - top) / TEMPERATURE) for score in scores if score > top - NEGLIGIBLE]
-    )
+    floor = top - NEGLIGIBLE
+    probability = 1.0 / sum([math.exp((score - top) / TEMPERATURE) for score in scores if score > floor])
     if probability >= ABSTAIN_BELOW:
         return TaskGuess(TASKS[scores.index(top)], round(probability, 3))
     asks = scores[_INDEX["question_answering"]] >= scores[_INDEX["conversation"]]
@@ -187,12 +186,14 @@ def _level(value: int, bounds: tuple[int, int]) -> int:
 
 def _closeness(value: int, bounds: tuple[int, int]) -> float:
     """1 on a boundary, falling to 0 a factor of two away."""
-    return max(0.0, 1.0 - min(abs(math.log2(max(value, 1) / bound)) for bound in bounds))
+    low, high = bounds
+    place = math.log2(max(value, 1))
+    return max(0.0, 1.0 - min(abs(place - math.log2(low)), abs(place - math.log2(high))))
 
 
 def reasoning_markers(features: Features, found: set[str]) -> int:
     """How many words and phrases that ask for thought the query holds."""
-    count = len(found & cues.REASONING_CUES)
+    count = 0 if found.isdisjoint(cues.REASONING_CUES) else len(found & cues.REASONING_CUES)
     if not features.query.isascii():
         count += sum(1 for cue in cues.REASONING_WIDE if cue in features.query)
     return count

@@ -11,7 +11,7 @@ Words are found by translating punctuation to spaces and splitting, not by a reg
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -71,8 +71,13 @@ def words_of(text: str) -> list[str]:
 
 def read(request: Request) -> Features:
     """Take the features of a request. Linear in the number of messages, bounded in the text looked at."""
-    users = [message for message in request.messages if message.role == "user"]
-    turns = sum(1 for message in request.messages if message.role in ("user", "assistant"))
+    users, turns = [], 0
+    for message in request.messages:
+        if message.role == "user":
+            users.append(message)
+            turns += 1
+        elif message.role == "assistant":
+            turns += 1
     last = users[-1] if users else None
     text = text_of(last) if last else ""
     if len(text) <= FOLLOW_UP_CHARS_MAX and len(users) > 1:
@@ -163,11 +168,11 @@ def _has_any(query: str, marks: Mapping[str, tuple[str, ...]]) -> bool:
     return False
 
 
-def _number_marks(query: str, size: int) -> list[str]:
+def _number_marks(query: str, size: int) -> Sequence[str]:
     raw = query.encode("utf-8", "surrogatepass")
     digits = len(raw) - len(raw.translate(None, _DIGITS))
     if not digits:
-        return []
+        return ()
     marks = ["#digits"] if digits * 100 >= size else []
     if digits >= 3 and digits * 25 >= size:
         marks.append("#many_digits")

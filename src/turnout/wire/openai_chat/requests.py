@@ -42,6 +42,7 @@ _ROLES: Mapping[str, Role] = {
     "system": "system",
     "developer": "developer",
 }
+_PLAIN_ROLES: Mapping[str, Role] = {"user": "user", "system": "system"}  # turns that are their content
 
 
 class _Function(Struct):
@@ -195,11 +196,15 @@ def decode_request(body: bytes, op: Op = "chat") -> Request:
         params=_params(wire),
         stream=bool(wire.stream),
         include_usage=bool(wire.stream_options is not None and wire.stream_options.include_usage),
-        extras=tuple(
-            Extra(name, raw.copy())
-            for name, raw in members.items()
-            if name not in _OURS and bytes(raw) != b"null"
-        ),
+        extras=() if members.keys() <= _OURS else _extras(members),
+    )
+
+
+def _extras(members: Mapping[str, Raw]) -> tuple[Extra, ...]:
+    return tuple(
+        Extra(name, raw.copy())
+        for name, raw in members.items()
+        if name not in _OURS and bytes(raw) != b"null"
     )
 
 
@@ -231,6 +236,11 @@ def _messages(wire: list[_Message]) -> tuple[Message, ...]:
     messages: list[Message] = []
     results: list[Part] = []
     for number, message in enumerate(wire):
+        content = message.content
+        plain = _PLAIN_ROLES.get(message.role)
+        if plain is not None and type(content) is str and not results and message.cache_control is None:
+            messages.append(Message(plain, (Text(content),), message.name))  # most messages
+            continue
         where = f"messages.{number}"
         if message.role in ("tool", "function"):
             results.append(_result(message, where))
