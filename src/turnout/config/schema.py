@@ -19,6 +19,9 @@ Bytes = Annotated[int, Meta(ge=1024)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:@/+-]+$")]
 Word = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+HostName = Annotated[
+    str, Meta(min_length=1, max_length=260, pattern=r"^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$")
+]
 UsdPerMTok = Annotated[float, Meta(ge=0, le=1_000_000)]
 
 
@@ -165,6 +168,37 @@ class Resilience(Strict, frozen=True):
     ] = 100
 
 
+class Media(Strict, frozen=True):
+    """Images, PDFs and audio that a caller gives by URL, for models that take them by value only. See `media.md`."""
+
+    fetch: Annotated[
+        bool, Meta(description="Fetch them. Callers then decide which public hosts the gateway connects to.")
+    ] = False
+    bytes_max: Annotated[Bytes, Meta(description="Most that is fetched for one request, bytes.")] = (
+        20 * 1024 * 1024
+    )
+    timeout_ms: Annotated[Milliseconds, Meta(description="Time for one fetch in total, names included.")] = (
+        10_000
+    )
+    concurrent_max: Annotated[int, Meta(ge=1, le=1024, description="Fetches at a time, in one worker.")] = 16
+    cache_bytes_max: Annotated[
+        int,
+        Meta(ge=0, description="What was fetched in the last minute is kept up to this size; 0 keeps none."),
+    ] = 64 * 1024 * 1024
+    hosts: Annotated[
+        tuple[HostName, ...],
+        Meta(
+            description="If given, only these (`name`, or `name:port` for a port other than 443); else all public ones."
+        ),
+    ] = ()
+    allow_http_hosts: Annotated[
+        tuple[HostName, ...],
+        Meta(
+            description="Hosts of your own network (`name` or `name:port`): plain http and private addresses are allowed."
+        ),
+    ] = ()
+
+
 class Key(Strict, frozen=True):
     """A static key of the data plane."""
 
@@ -204,6 +238,7 @@ class Config(Strict, frozen=True):
     keys: Annotated[
         tuple[Key, ...], Meta(description="Keys that clients must show; without any, none is asked for.")
     ] = ()
+    media: Annotated[Media, Meta(description="Media that callers give by URL.")] = Media()
     log: Annotated[Log, Meta(description="The request log's bounds.")] = Log()
 
 
@@ -212,6 +247,7 @@ __all__ = [
     "Deadlines",
     "Key",
     "Log",
+    "Media",
     "Model",
     "Policy",
     "Price",

@@ -35,6 +35,7 @@ from turnout.telemetry.metrics import Metrics
 from turnout.telemetry.request_log import RequestLog
 from turnout.upstream.catalog import Catalog, CatalogError, build
 from turnout.upstream.client import Upstream
+from turnout.upstream.fetching import Fetcher, FetchRules
 from turnout.upstream.known import Known, load_known
 from turnout.upstream.prices import PriceBook
 from turnout.upstream.transport import Transport
@@ -88,6 +89,21 @@ def keyring(config: schema.Config) -> Keyring:
     )
 
 
+def fetcher_of(media: schema.Media) -> Fetcher | None:
+    """What fetches media that callers give by URL; `None` where nothing may."""
+    if not media.fetch:
+        return None
+    rules = FetchRules(
+        bytes_max=media.bytes_max,
+        timeout_s=media.timeout_ms / 1000,
+        concurrent_max=media.concurrent_max,
+        hosts=frozenset(media.hosts),
+        inside=frozenset(media.allow_http_hosts),
+        cache_bytes_max=media.cache_bytes_max,
+    )
+    return Fetcher(rules)
+
+
 def open_store(url: str) -> LogStore:
     """Raises `StoreError`."""
     return SqliteStore(url)
@@ -139,7 +155,7 @@ class Gateway:
 
     def _engine(self, config: schema.Config, catalog: Catalog, planner: Planner) -> Engine:
         resilience = config.resilience
-        upstream = Upstream(self._transport, catalog.routes, self._loop.time)
+        upstream = Upstream(self._transport, catalog.routes, self._loop.time, fetcher_of(config.media))
         policy = RetryPolicy(
             attempts_max=resilience.attempts_max,
             rounds=resilience.retries_same,

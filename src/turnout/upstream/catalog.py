@@ -21,7 +21,13 @@ from turnout.core.model import DialectName
 from turnout.core.money import Price, Rates, usd_per_mtok
 from turnout.upstream.known import Known, KnownModel, KnownProvider
 from turnout.upstream.prices import PriceBook, PriceFact
-from turnout.upstream.signers import BY_DIALECT, REQUIRED_HEADERS, SIGNERS
+from turnout.upstream.signers import (
+    BY_DIALECT,
+    REQUIRED_HEADERS,
+    SIGNERS,
+    RequestSigner,
+    request_signer,
+)
 from turnout.upstream.transport import Origin, Timeouts
 from turnout.wire.codec import Codec, ProviderCodec, Target
 
@@ -35,7 +41,8 @@ class CatalogError(Exception):
 class Route(Struct, frozen=True):
     """How to reach one model. `heads` holds the request head up to, not including, the content length.
 
-    `rewrite` is `None` for a dialect that no client speaks, whose bodies are always encoded.
+    `rewrite` is `None` for a dialect that no client speaks, whose bodies are always encoded; `sign` is there where each
+    request needs a signature of its own.
     """
 
     card: Card
@@ -47,6 +54,7 @@ class Route(Struct, frozen=True):
     required: tuple[tuple[bytes, bytes], ...]
     timeouts: Timeouts
     unary_timeouts: Timeouts
+    sign: RequestSigner | None = None
 
 
 class Catalog(Struct, frozen=True):
@@ -69,6 +77,7 @@ class _Site(Struct, frozen=True):
     origin: Origin
     base_path: str
     headers: tuple[tuple[str, str], ...]
+    sign: RequestSigner | None
     tags: frozenset[str]
     quirks: frozenset[str]
     prices_from: str
@@ -125,12 +134,17 @@ def _site(name: str, provider: schema.Provider, known: Known, config: schema.Con
     if signer not in SIGNERS:
         raise CatalogError(f"providers.{name}.signer: {signer!r} is not one of {', '.join(sorted(SIGNERS))}")
     headers = (*SIGNERS[signer](provider.api_key), *provider.headers.items())
+    try:
+        sign = request_signer(signer, provider.api_key, _host(origin))
+    except ValueError as error:
+        raise CatalogError(f"providers.{name}.api_key: {error}") from None
     return _Site(
         name=name,
         dialect=dialect,
         origin=origin,
         base_path=base_path,
         headers=headers,
+        sign=sign,
         tags=frozenset(provider.tags if provider.tags is not None else fact.tags),
         quirks=frozenset(provider.quirks if provider.quirks is not None else fact.quirks),
         prices_from=provider.prices_from or fact.prices_from or name,
@@ -228,16 +242,21 @@ def _route(card: Card, site: _Site, codec: ProviderCodec) -> Route:
         required=REQUIRED_HEADERS.get(card.dialect, ()),
         timeouts=Timeouts(connect_s, tls_s, d.first_token_ms / 1000, d.stall_ms / 1000, total_s),
         unary_timeouts=Timeouts(connect_s, tls_s, total_s, d.stall_ms / 1000, total_s),
+        sign=site.sign,
     )
 
 
-def _head(site: _Site, path: str, accept: bytes) -> bytes:
-    origin = site.origin
+def _host(origin: Origin) -> str:
+    """The `host` header."""
     default_port = 443 if origin.scheme == "https" else 80
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    return host if origin.port == default_port else f"{host}:{origin.port}"
+
+
+def _head(site: _Site, path: str, accept: bytes) -> bytes:
     lines = [
         f"POST {site.base_path}{path} HTTP/1.1",
-        f"host: {host}" if origin.port == default_port else f"host: {host}:{origin.port}",
+        f"host: {_host(site.origin)}",
         "content-type: application/json",
         f"accept: {accept.decode()}",
         "accept-encoding: identity",

@@ -22,8 +22,10 @@ from turnout.core.call import Call, Reply
 from turnout.core.card import Card
 from turnout.core.errors import CallFailed, Failure, Kind, Told
 from turnout.core.events import CONTENT_TYPES, Event, Failed, Finished, Frame, Started, Stop
-from turnout.core.model import DialectName
+from turnout.core.model import DialectName, Request
 from turnout.upstream.catalog import Route
+from turnout.upstream.fetching import Fetcher
+from turnout.upstream.media import with_media
 from turnout.upstream.transport import Response, Timeouts, Transport, TransportError
 from turnout.wire.codec import StreamDecoder
 
@@ -46,15 +48,25 @@ class EmptyCompletion(CallFailed):
 class Upstream:
     """Connects to the models of one catalog."""
 
-    def __init__(self, transport: Transport, routes: Mapping[str, Route], clock: Clock) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        routes: Mapping[str, Route],
+        clock: Clock,
+        fetcher: Fetcher | None = None,
+    ) -> None:
         self._transport = transport
         self._routes = routes
         self._clock = clock
+        self._fetcher = fetcher
 
     async def connect(self, call: Call, card: Card) -> Reply:
         """Raises `CallFailed`."""
         route = self._routes[card.name]
-        head, body = _encode(call, route)
+        translated: Request | None = None
+        if route.rewrite is None or call.dialect != route.card.dialect:
+            translated = await self._translatable(call, route)
+        head, body = _encode(call, route, translated)
         stream = call.envelope.stream
         timeouts = self._timeouts(call, route, stream)
         begun = time.perf_counter_ns()
@@ -70,16 +82,23 @@ class Upstream:
         finally:
             call.upstream_ns += time.perf_counter_ns() - begun
 
+    async def _translatable(self, call: Call, route: Route) -> Request:
+        """The request with all its media as this target takes them."""
+        begun = time.perf_counter_ns()
+        try:
+            return await with_media(
+                call.request, route.card.dialect, route.target, self._fetcher, _left_s(call)
+            )
+        finally:
+            call.upstream_ns += time.perf_counter_ns() - begun
+
     def _timeouts(self, call: Call, route: Route, stream: bool) -> Timeouts:
         timeouts = route.timeouts
         if not stream:
             timeouts = route.unary_timeouts
-        if call.controls.deadline_ms is None:
+        left_s = _left_s(call)
+        if left_s is None:
             return timeouts
-        gone_s = (time.perf_counter_ns() - call.arrived_ns) / 1e9
-        left_s = call.controls.deadline_ms / 1000 - gone_s
-        if left_s <= 0:
-            raise CallFailed(Failure(Kind.DEADLINE, "The request's own deadline has passed."))
         return Timeouts(*[min(getattr(timeouts, name), left_s) for name in Timeouts.__struct_fields__])
 
     async def _open_stream(self, response: Response, route: Route, timeouts: Timeouts) -> Reply:
@@ -96,15 +115,25 @@ class Upstream:
         return reply
 
 
-def _encode(call: Call, route: Route) -> tuple[bytes, bytes]:
-    """Request head and body."""
+def _left_s(call: Call) -> float | None:
+    """Until the request's own deadline. Raises `CallFailed(DEADLINE)` when it has passed."""
+    if call.controls.deadline_ms is None:
+        return None
+    left_s = call.controls.deadline_ms / 1000 - (time.perf_counter_ns() - call.arrived_ns) / 1e9
+    if left_s <= 0:
+        raise CallFailed(Failure(Kind.DEADLINE, "The request's own deadline has passed."))
+    return left_s
+
+
+def _encode(call: Call, route: Route, translated: Request | None) -> tuple[bytes, bytes]:
+    """Request head and body; `translated` is there unless the client's own body is sent on."""
     head = route.heads[call.op, call.envelope.stream]
-    if call.dialect == route.card.dialect and route.rewrite is not None:
+    if translated is None and route.rewrite is not None:
         body = route.rewrite(call.envelope, route.target)
         call.dropped = ()
         forward = call.forward
     else:
-        encoded = route.codec.encode_request(call.request, route.target)
+        encoded = route.codec.encode_request(translated or call.request, route.target)
         body, call.dropped = encoded.body, encoded.dropped
         forward = b""
     if forward or route.required:

@@ -18,7 +18,7 @@ import ipaddress
 import itertools
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -51,6 +51,10 @@ class Origin(Struct, frozen=True, cache_hash=True):
     def authority(self) -> str:
         """Host and port as a request line has them."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+Resolve = Callable[[Origin, asyncio.AbstractEventLoop], Awaitable[Sequence[Address]]]
+"""Where an origin is. Who wants to decide that, to connect to addresses that were checked, brings their own."""
 
 
 class Proxy(Struct, frozen=True):
@@ -113,14 +117,18 @@ async def dial(
     context: ssl.SSLContext | None,
     connect_by: float,
     tls_s: float,
+    resolve: Resolve,
 ) -> None:
-    """Connect `connection` to `origin`. `context` is given for https; `connect_by` is loop time. Raises `TransportError`."""
+    """Connect `connection` to `origin`, at an address that `resolve` gives and at no other.
+
+    `context` is given for https; `connect_by` is loop time. Raises `TransportError`.
+    """
     loop = connection.loop
     phase: Phase = "connect"
     late: Phase = "connect_timeout"
     try:
         async with asyncio.timeout_at(connect_by):
-            connected = await _reach(origin, proxy, loop)
+            connected = await _reach(origin, proxy, loop, resolve)
         phase, late = "tls", "tls_timeout"
         async with asyncio.timeout(tls_s):
             await _adopt(connection, connected, context, origin.host, loop)
@@ -156,9 +164,11 @@ async def _adopt(
         raise
 
 
-async def _reach(origin: Origin, proxy: Proxy | None, loop: asyncio.AbstractEventLoop) -> socket.socket:
+async def _reach(
+    origin: Origin, proxy: Proxy | None, loop: asyncio.AbstractEventLoop, resolve: Resolve
+) -> socket.socket:
     target = origin if proxy is None else proxy.origin
-    connected = await connect_first(await _resolve(target, loop), loop)
+    connected = await connect_first(await resolve(target, loop), loop)
     if proxy is None or origin.scheme == "http":
         return connected
     try:
@@ -169,8 +179,8 @@ async def _reach(origin: Origin, proxy: Proxy | None, loop: asyncio.AbstractEven
     return connected
 
 
-async def _resolve(origin: Origin, loop: asyncio.AbstractEventLoop) -> list[Address]:
-    """Addresses in the resolver's order, families taking turns."""
+async def resolve_here(origin: Origin, loop: asyncio.AbstractEventLoop) -> list[Address]:
+    """Addresses in the system resolver's order, families taking turns. Raises `OSError` or `UnicodeError`."""
     try:  # an address needs no resolver and so no thread
         found = socket.getaddrinfo(
             origin.host, origin.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST

@@ -21,10 +21,22 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from turnout.upstream.dialing import Exceptions, Origin, Proxy, dial
+from turnout.upstream.dialing import Address, Exceptions, Origin, Proxy, Resolve, dial, resolve_here
 from turnout.upstream.exchange import Connection, Limits, Phase, Response, Timeouts, TransportError
 
-__all__ = ["Limits", "Origin", "Phase", "Response", "Stats", "Timeouts", "Transport", "TransportError"]
+__all__ = [
+    "Address",
+    "Limits",
+    "Origin",
+    "Phase",
+    "Resolve",
+    "Response",
+    "Stats",
+    "Timeouts",
+    "Transport",
+    "TransportError",
+    "resolve_here",
+]
 
 SWEEP_S = 0.05
 _IDLE_SWEEPS = 10  # idle connections are looked at every so many sweeps
@@ -69,7 +81,8 @@ class Transport:
     """Use from one event loop.
 
     `proxy` is one URL (`http://user:password@host:port`) for both schemes, or one for each; `no_proxy` lists exceptions as the
-    environment does. `ssl_context` must check certificates and host names; it is told to offer HTTP/1.1 only.
+    environment does. `ssl_context` must check certificates and host names; it is told to offer HTTP/1.1 only. `resolve` says where
+    a host is: connections go to the addresses that it gives and to no others.
     Raises `ValueError` for a proxy that cannot be used.
     """
 
@@ -80,11 +93,13 @@ class Transport:
         ssl_context: ssl.SSLContext | None = None,
         proxy: str | Mapping[str, str] | None = None,
         no_proxy: str = "",
+        resolve: Resolve = resolve_here,
     ) -> None:
         self.limits = limits
         by_scheme = {"http": proxy, "https": proxy} if isinstance(proxy, str) else proxy or {}
         self._proxies = {scheme: Proxy.of(url) for scheme, url in by_scheme.items() if url}
         self._no_proxy = Exceptions(no_proxy)
+        self._resolve = resolve
         self._ssl = ssl_context
         if ssl_context is not None:
             ssl_context.set_alpn_protocols(["http/1.1"])
@@ -208,7 +223,7 @@ class Transport:
         try:
             self._refuse_if_closed()
             context = self._context() if origin.scheme == "https" else None
-            await dial(connection, origin, self._proxy_for(origin), context, connect_by, tls_s)
+            await dial(connection, origin, self._proxy_for(origin), context, connect_by, tls_s, self._resolve)
             self._refuse_if_closed()
         except BaseException:
             connection.drop()

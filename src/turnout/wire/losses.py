@@ -7,6 +7,8 @@ checks that what an encoder drops is declared, and that what is declared is real
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from turnout.core.model import DialectName
@@ -96,9 +98,79 @@ LOSSES: tuple[Loss, ...] = (
     Loss("anthropic", "top_logprobs", "no such output"),
     Loss("anthropic", "top_p", "excluded by thinking, by the model, or beside temperature"),
     Loss("anthropic", "verbosity", "no such parameter"),
+    # -- to bedrock
+    Loss("bedrock", "audio.format", "audio has one of the formats that the API names"),
+    Loss("bedrock", "audio.url", "media are given by value, or from S3"),
+    Loss("bedrock", "cache_control", "the model caches no prompts, or no tools"),
+    Loss("bedrock", "cache_control.ttl", "the model's cache has one duration"),
+    Loss("bedrock", "document.citations", "the model cites nothing"),
+    Loss("bedrock", "document.context", "the model takes a document's name and nothing else"),
+    Loss(
+        "bedrock",
+        "document.media_type",
+        "documents are PDF, office formats, HTML, Markdown, CSV or plain text",
+    ),
+    Loss("bedrock", "document.url", "media are given by value, or from S3"),
+    Loss("bedrock", "extras", "a top-level member that only the caller's own dialect understands"),
+    Loss("bedrock", "file_id", "a file's id means something to the provider that issued it only"),
+    Loss("bedrock", "frequency_penalty", "no such parameter"),
+    Loss("bedrock", "image.detail", "no such parameter"),
+    Loss("bedrock", "image.media_type", "images are PNG, JPEG, GIF or WebP"),
+    Loss("bedrock", "image.url", "media are given by value, or from S3"),
+    Loss("bedrock", "logprobs", "no such output"),
+    Loss("bedrock", "max_tokens", "lowered to the model's largest output"),
+    Loss("bedrock", "messages.name", "turns have no speaker's name"),
+    Loss(
+        "bedrock",
+        "messages.system_position",
+        "a system message inside the conversation moves to the system prompt",
+    ),
+    Loss("bedrock", "n", "one reply a request"),
+    Loss("bedrock", "opaque", "a block that only its own dialect understands"),
+    Loss("bedrock", "parallel_tool_calls", "no such parameter"),
+    Loss("bedrock", "presence_penalty", "no such parameter"),
+    Loss("bedrock", "prompt_cache_key", "caching is asked for with cache points"),
+    Loss("bedrock", "reasoning", "the model does not reason, or is not told how much"),
+    Loss("bedrock", "reasoning.budget_tokens", "told as a level of effort, but to Claude"),
+    Loss("bedrock", "reasoning.forced_tool_choice", "thinking and a forced tool exclude each other"),
+    Loss("bedrock", "reasoning.max_tokens", "max_tokens leaves no room for the smallest thinking budget"),
+    Loss("bedrock", "reasoning.tool_loop", "thinking cannot begin inside a tool loop that began without it"),
+    Loss("bedrock", "reasoning.unsigned", "thinking goes back to the provider that signed it only"),
+    Loss(
+        "bedrock",
+        "response_format.emulated",
+        "asked for in words, because the model has no structured output",
+    ),
+    Loss("bedrock", "response_format.name", "a schema given in words has no name"),
+    Loss("bedrock", "seed", "no such parameter"),
+    Loss("bedrock", "service_tier", "the tiers are default, flex, priority and reserved"),
+    Loss("bedrock", "stop.whitespace", "a stop sequence must hold more than white space"),
+    Loss("bedrock", "system.content", "the system prompt is text"),
+    Loss("bedrock", "temperature", "excluded by thinking, or by the model"),
+    Loss("bedrock", "temperature.range", "lowered to 1"),
+    Loss("bedrock", "tool_calls.arguments", "arguments that are no JSON object are wrapped in one"),
+    Loss("bedrock", "tool_calls.signature", "a proof that another provider attached to a call"),
+    Loss(
+        "bedrock",
+        "tool_choice.none",
+        "a conversation that used tools must declare them, and `none` cannot be said",
+    ),
+    Loss("bedrock", "tool_results.is_error", "the model is not told whether a result is an error"),
+    Loss("bedrock", "tools.extras", "members of a tool that only the caller's own dialect understands"),
+    Loss("bedrock", "tools.opaque", "a tool that only its own provider runs"),
+    Loss("bedrock", "tools.strict", "the model does not enforce schemas"),
+    Loss("bedrock", "top_k", "excluded by thinking, or not taken by the model"),
+    Loss("bedrock", "top_logprobs", "no such output"),
+    Loss("bedrock", "top_p", "excluded by thinking, by the model, or beside temperature"),
+    Loss("bedrock", "user", "no such parameter"),
+    Loss("bedrock", "verbosity", "no such parameter"),
 )
+
+_SAME_BODY: Mapping[DialectName, DialectName] = {"bedrock_anthropic": "anthropic"}
+"""Dialects that carry another one's body, and lose what it loses."""
 
 
 def losses_to(target: DialectName) -> dict[str, str]:
     """Declared losses of one target: field → reason."""
+    target = _SAME_BODY.get(target, target)
     return {loss.field: loss.reason for loss in LOSSES if loss.target == target}

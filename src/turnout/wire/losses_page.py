@@ -10,6 +10,11 @@ from turnout.wire.losses import LOSSES
 _TITLES: dict[DialectName, str] = {
     "openai_chat": "To a provider that speaks OpenAI chat completions",
     "anthropic": "To a provider that speaks Anthropic messages",
+    "openai_responses": "To a provider that speaks OpenAI responses",
+    "gemini": "To a provider that speaks Gemini",
+    "bedrock": "To Amazon Bedrock's Converse",
+    "cohere": "To Cohere",
+    "ollama": "To Ollama's own API",
 }
 _HEAD = """# Dialects, and what is lost between them
 
@@ -26,6 +31,8 @@ def page() -> str:
     parts = [_HEAD]
     for target, title in _TITLES.items():
         rows = [loss for loss in LOSSES if loss.target == target]
+        if not rows:
+            continue
         parts.append(f"\n## {title}\n\n| field | why |\n|---|---|\n".replace("\\\n", "\n"))
         parts.extend(f"| `{loss.field}` | {loss.reason} |\n" for loss in rows)
     return "".join(parts)

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 
 from turnout.core.model import DialectName
 from turnout.wire.anthropic import CODEC as ANTHROPIC
+from turnout.wire.bedrock import CODEC as BEDROCK
+from turnout.wire.bedrock import INVOKE_ANTHROPIC as BEDROCK_ANTHROPIC
 from turnout.wire.codec import Codec, ProviderCodec
 from turnout.wire.openai_chat import CODEC as OPENAI_CHAT
 
 _CLIENTS: tuple[Codec, ...] = (OPENAI_CHAT, ANTHROPIC)
-_PROVIDERS_ONLY: tuple[ProviderCodec, ...] = ()
+_PROVIDERS_ONLY: tuple[ProviderCodec, ...] = (BEDROCK, BEDROCK_ANTHROPIC)
 
 CODECS: Mapping[DialectName, Codec] = {codec.name: codec for codec in _CLIENTS}
 PROVIDERS: Mapping[DialectName, ProviderCodec] = {

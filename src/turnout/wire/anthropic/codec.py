@@ -13,7 +13,7 @@ from turnout.core.errors import Failure
 from turnout.core.events import Answer, Event, Usage
 from turnout.core.model import DialectName, Request
 from turnout.wire import body as bodies
-from turnout.wire.anthropic import answers, errors
+from turnout.wire.anthropic import answers, errors, vertex
 from turnout.wire.anthropic.encoder import Encoder
 from turnout.wire.anthropic.relay import Relay
 from turnout.wire.anthropic.requests import decode_request
@@ -59,6 +59,8 @@ class AnthropicCodec:
         return Envelope(opened.model, opened.stream, True, opened.fields, body)
 
     def rewrite(self, envelope: Envelope, target: Target) -> bytes:
+        if vertex.QUIRK in target.quirks:
+            return vertex.body(envelope.fields, target.model)
         if envelope.model == target.model and "turnout" not in envelope.fields:
             return envelope.body
         members = dict(envelope.fields)
@@ -101,9 +103,14 @@ class AnthropicCodec:
         return _encode(_Count(tokens))
 
     def encode_request(self, request: Request, target: Target) -> Encoded:
-        return encode_request(request, target)
+        encoded = encode_request(request, target)
+        if vertex.QUIRK not in target.quirks:
+            return encoded
+        return Encoded(vertex.reopened(encoded.body, target.model), encoded.dropped)
 
     def path(self, op: Op, target: Target, stream: bool) -> str:
+        if vertex.QUIRK in target.quirks:
+            return vertex.path(op, target.model, stream)
         return "/v1/messages/count_tokens" if op == "count_tokens" else "/v1/messages"
 
     def stream_decoder(self, quirks: frozenset[str] = frozenset()) -> Decoder:
