@@ -15,7 +15,8 @@ import openai
 import pytest
 from msgspec.structs import replace
 
-from tests.e2e.harness import Change, Running, unchanged
+from tests.e2e.harness import Change, Running
+from tests.e2e.test_bedrock import CLAUDE, KEYS, Server
 from turnout.config import schema
 
 PDF = b"%PDF-1.7\n% one page\n"
@@ -81,10 +82,15 @@ def gateway(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield running
 
 
+def alone(config: schema.Config, base_urls: dict[str, str]) -> schema.Config:
+    """Nothing about media is said, and nobody stands in for the model."""
+    models = {name: replace(model, fallbacks=()) for name, model in config.models.items()}
+    return replace(config, models=models)
+
+
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """As it is without a word in the configuration."""
-    with Running(tmp_path_factory.mktemp("strict"), unchanged) as running:
+    with Running(tmp_path_factory.mktemp("strict"), alone) as running:
         yield running
 
 
@@ -127,14 +133,37 @@ def test_a_document_reaches_a_model_that_takes_files_by_value(gateway: Running, 
     body = last_body(gateway, "openai")
     assert body.count(base64.b64encode(PDF).decode()) == 2
     assert files.url not in body
-    row = gateway.rows()[0]
-    assert row.model.endswith("gpt-4o")
 
 
 def test_an_image_reaches_a_provider_that_fetches_nothing(gateway: Running, files: Files) -> None:
     ask_openai_s_way(gateway, "claude-sonnet-4-5", f"{files.url}/x.png")
     body = last_body(gateway, "anthropic")
     assert base64.b64encode(PNG).decode() in body and files.url not in body
+
+
+def test_a_provider_whose_api_has_no_urls_gets_bytes(files: Files, tmp_path: Path) -> None:
+    def change(config: schema.Config, base_urls: dict[str, str]) -> schema.Config:
+        url = f"http://127.0.0.1:{bedrock.server_address[1]}"
+        amazon = schema.Provider("bedrock", url, f"{KEYS.access_key}:{KEYS.secret}:{KEYS.session_token}")
+        model = schema.Model("amazon", CLAUDE, capabilities=("vision", "documents"))
+        config = fetching(files)(config, base_urls)
+        return replace(config, providers={"amazon": amazon}, models={"b": model}, routing=schema.Routing())
+
+    with Server() as bedrock:
+        thread = threading.Thread(target=bedrock.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        with Running(tmp_path, change) as running:
+            ask_openai_s_way(running, "b", f"{files.url}/x.png?1")
+            ask_claude_s_way(running, "b", document(f"{files.url}/report.pdf?1"))
+        bedrock.shutdown()
+        thread.join(10)
+    blocks = [block for _, body in bedrock.seen for block in body["messages"][0]["content"]]
+    assert {"format": "png", "source": {"bytes": base64.b64encode(PNG).decode()}} in [
+        block.get("image") for block in blocks
+    ]
+    assert base64.b64encode(PDF).decode() in [
+        block["document"]["source"]["bytes"] for block in blocks if "document" in block
+    ]
 
 
 def test_a_streamed_answer_is_no_different(gateway: Running, files: Files) -> None:
@@ -186,12 +215,7 @@ def test_more_than_allowed_for_one_request_is_refused(
 def test_without_fetching_the_caller_learns_what_to_do(strict: Running, files: Files) -> None:
     files.asked.clear()
     with pytest.raises(anthropic.BadRequestError) as caught:
-        ask_claude_s_way(
-            strict,
-            "gpt-4o",
-            document(f"{files.url}/report.pdf"),
-            extra_headers={"x-turnout-prefer": "gpt-4o"},
-        )
+        ask_claude_s_way(strict, "gpt-4o", document(f"{files.url}/report.pdf"))
     text = str(caught.value)
     assert "messages.0.content.0" in text and "media.fetch" in text and "base64" in text
     assert files.asked == []

@@ -338,7 +338,7 @@ async def test_a_broken_application_is_an_error_or_a_visible_cut(world: World) -
 
 
 async def test_upgrades_are_refused(world: World) -> None:
-    reply = await world.talk(get("echo", b"connection: upgrade\r\nupgrade: websocket\r\n"))
+    reply = await world.talk(get("echo", b"connection: upgrade\r\nupgrade: h2c\r\n"))
     assert reply.startswith(b"HTTP/1.1 501 ")
 
 

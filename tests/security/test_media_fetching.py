@@ -123,12 +123,15 @@ async def test_one_inner_address_among_public_ones_is_enough_to_refuse(answer: S
     ],
 )
 async def test_every_spelling_of_an_inner_address(host: str) -> None:
-    """With the real resolver and the real judge, as in production."""
-    async with serving(answering(reply(PNG, PNG_TYPE)), server_side("localhost")) as inner:
+    """With the real resolver and the real judge, as in production. The server counts connections, before any TLS."""
+    async with serving(answering(reply(PNG, PNG_TYPE))) as inner:
         for port in ("", f":{inner.port}"):
-            name = host.lower().rstrip(".")
-            fetcher = Fetcher(FetchRules(timeout_s=5, hosts=frozenset({f"{name}{port}"})))
-            await refused(fetcher.fetch(f"https://{host}{port}/x.png", "image"))
+            name = f"[{ipaddress.ip_address(host[1:-1])}]" if host[0] == "[" else host.lower().rstrip(".")
+            rules = FetchRules(timeout_s=5, hosts=frozenset({f"{name}{port}"} if port else ()))
+            assert "no public address" in await refused(
+                Fetcher(rules).fetch(f"https://{host}{port}/x.png", "image")
+            )
+        await asyncio.sleep(0.01)
         assert inner.accepted == 0
 
 

@@ -20,7 +20,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import unquote
 
 import httptools
@@ -28,7 +28,11 @@ from msgspec import Struct
 
 from turnout.edge.exchange import STATUS_LINES, Exchange, Scope
 
+if TYPE_CHECKING:
+    from turnout.edge.websocket import Socket
+
 _SWEEP_S = 0.5
+GOING_AWAY = 1001
 _LENGTH = re.compile(rb"\r\n(content-length: )(\d{1,15})\r\n", re.IGNORECASE)
 _UNALIKE_MAX = 8
 
@@ -46,6 +50,8 @@ class HttpLimits(Struct, frozen=True):
     unsent_s: float = 60.0
     linger_s: float = 5.0
     linger_bytes_max: int = 256 * 1024 * 1024
+    socket_s: float = 3600.0
+    message_bytes_max: int = 32 * 1024 * 1024
 
 
 class ServerState(Protocol):
@@ -122,6 +128,8 @@ class Connection(asyncio.Protocol):
         self.read_bytes = 0
         self.expect_continue = False
         self.in_head = False
+        self.upgrade: Scope | None = None  # of a request to become a WebSocket
+        self.socket: Socket | None = None  # what the connection has become
         self.seen: SeenHead | None = None
         self.unalike = 0  # heads in a row that were not like the one before
 
@@ -147,7 +155,9 @@ class Connection(asyncio.Protocol):
             if exchange is not None and not exchange.finished:
                 exchange.left = True
                 exchange.wake()
-        if self.task is not None:
+        if self.socket is not None:
+            self.socket.lost()  # its application is told, and ends by itself
+        elif self.task is not None:
             self.task.cancel()
         self.waiting.clear()
 
@@ -160,6 +170,9 @@ class Connection(asyncio.Protocol):
         if self.lingering:
             self._discard(len(data))
             return
+        if self.socket is not None:
+            self.socket.feed(data)
+            return
         seen = self.seen
         if seen is not None and self.current is None and not self.in_head and not self.shutting_down:
             found = seen.match(data)
@@ -171,8 +184,8 @@ class Connection(asyncio.Protocol):
         self.read_bytes = len(data)
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refuse(501, "This connection cannot be upgraded.")
+        except httptools.HttpParserUpgrade as upgrade:
+            self._become(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             if not self.lingering:
                 self._refuse(400, "The request is not valid HTTP/1.1.")
@@ -270,6 +283,9 @@ class Connection(asyncio.Protocol):
             "headers": self.headers,
             "client": self.client,
         }
+        if parser.should_upgrade() and self.current is None and _wants_websocket(self.headers):
+            self.upgrade = scope
+            return
         self.incoming = exchange = Exchange(
             self, scope, parser.should_keep_alive() and not self.shutting_down, self.expect_continue
         )
@@ -298,6 +314,41 @@ class Connection(asyncio.Protocol):
             self.deadline = float("inf")
         if exchange.finished:
             self._next()
+
+    # -- upgrading
+    def _become(self, rest: bytes) -> None:
+        """Every byte from now on is the WebSocket's."""
+        scope, self.upgrade = self.upgrade, None
+        if scope is None or self.shutting_down:
+            self._refuse(501, "This connection cannot be upgraded.")
+            return
+        from turnout.edge.websocket import Socket  # 70 ms to import, and few clients ask
+
+        self.socket = Socket(self, scope, self.limits.message_bytes_max)
+        self.deadline = self.loop.time() + self.limits.socket_s
+        self.state.total_requests += 1
+        if self.task is not None:
+            self.state.tasks.discard(self.task)
+            self.task.cancel()
+        self.task = self.loop.create_task(self.socket.run())
+        self.state.tasks.add(self.task)
+        self.task.add_done_callback(self.state.tasks.discard)
+        if rest:
+            self.socket.feed(rest)
+
+    def refuse_upgrade(self, status: int, body: bytes, lines: bytes = b"") -> None:
+        """Answer a request to become a WebSocket with something else, and close."""
+        head = STATUS_LINES.get(status) or b"HTTP/1.1 %d -\r\n" % status
+        self.write(b"%b%bconnection: close\r\ncontent-length: %d\r\n\r\n%b" % (head, lines, len(body), body))
+        self._close(True)
+
+    def hang_up(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
+
+    def end_soon(self) -> None:
+        """The WebSocket's closing handshake is done, or was given up: the client has a moment to close first."""
+        self.deadline = self.loop.time() + self.limits.linger_s
 
     # -- serving
     def _serve(self, exchange: Exchange) -> None:
@@ -419,7 +470,9 @@ class Connection(asyncio.Protocol):
     def shutdown(self) -> None:
         """uvicorn asks to finish: idle connections close now, others after their response."""
         self.shutting_down = True
-        if self.current is None:
+        if self.socket is not None:
+            self.socket.close(GOING_AWAY, "The gateway is shutting down.")
+        elif self.current is None:
             if self.transport is not None:
                 self.transport.close()
         else:
@@ -436,6 +489,11 @@ class Connection(asyncio.Protocol):
         exchange = self.current
         if self.lingering:
             self.abort()
+        elif self.socket is not None:
+            if self.transport is not None and self.socket.ended:
+                self.transport.close()
+            else:
+                self.socket.close(GOING_AWAY, "The connection has been open too long.")
         elif exchange is not None and not exchange.body_done:
             self.deadline = float("inf")
             exchange.late = True
@@ -493,6 +551,10 @@ def _extensions(exchange: Exchange, notes: dict[str, Any]) -> dict[str, Any]:
         "turnout.push": exchange.push,
         "turnout.notes": notes,
     }
+
+
+def _wants_websocket(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"upgrade" and value.lower() == b"websocket" for name, value in headers)
 
 
 def _path(raw: bytes) -> str:

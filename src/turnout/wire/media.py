@@ -9,6 +9,7 @@ Pure: requests in, requests out. Parts are shared, not copied, where nothing in 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Literal
 
@@ -59,6 +60,8 @@ TAKEN: Mapping[DialectName, Taken] = {
 }
 
 _NO_URLS = ("vertex", BY_VALUE_QUIRK)  # Claude on Vertex AI answers: URL sources are not supported
+_BEARERS = frozenset({Image, Document, Audio, ToolResult})
+_SYSTEM = ("system", "developer")
 _SYSTEM_APART: frozenset[DialectName] = frozenset({"anthropic", "gemini"})
 
 
@@ -76,10 +79,10 @@ def taken_by(dialect: DialectName, model: str, quirks: frozenset[str]) -> Taken:
 def by_address(request: Request, taken: Taken) -> tuple[ByAddress, ...]:
     """Every source of the request that has to be replaced before this target can take it, in order."""
     found: list[ByAddress] = []
-    first = _system_messages(request) if request.dialect in _SYSTEM_APART else 0
     for number, message in enumerate(request.messages):
         for index, part in enumerate(message.content):
-            _look(part, f"messages.{number - first}.content.{index}", taken, found)
+            if type(part) in _BEARERS:  # most parts are text, and every translated request passes here
+                _look(part, f"{_named(request, number)}.content.{index}", taken, found)
     return tuple(found)
 
 
@@ -94,12 +97,12 @@ def with_values(request: Request, taken: Taken, values: Mapping[str, Inline]) ->
     return replace(request, messages=messages)
 
 
-def _system_messages(request: Request) -> int:
-    """How many messages stand outside the caller's own list of messages, at its beginning."""
-    count = 0
-    while count < len(request.messages) and request.messages[count].role in ("system", "developer"):
-        count += 1
-    return count
+def _named(request: Request, number: int) -> str:
+    """The message's name in the caller's own list, which has no system messages at its beginning in some dialects."""
+    if request.dialect in _SYSTEM_APART:
+        roles = itertools.takewhile(lambda message: message.role in _SYSTEM, request.messages)
+        number -= min(sum(1 for _ in roles), number)
+    return f"messages.{number}"
 
 
 def _look(part: Part, param: str, taken: Taken, found: list[ByAddress]) -> None:
