@@ -248,17 +248,31 @@ class Reply(Protocol):
     dialect: DialectName
     streamed: bool
 
-    def ready(self) -> Sequence[Frame]:
-        """The frames that are here already, if any: what `read` would give without waiting."""
+    @property
+    def over(self) -> bool:
+        """Everything was delivered, the terminal event included."""
         ...
 
-    async def read(self) -> Sequence[Frame]:
-        """The next frames as they arrive; empty only after the terminal event was delivered. Never raises for provider trouble."""
+    def ready(self) -> Sequence[Frame]:
+        """The next frames, if they are here already. Never raises for provider trouble."""
+        ...
+
+    def arrival(self) -> Awaitable[None] | None:
+        """What to await before `ready` is asked again; `None` if it has something to say already, or nothing any more."""
         ...
 
     def abort(self) -> None:
         """Stop reading and close the upstream at once. Idempotent; harmless after the end."""
         ...
+
+
+async def next_frames(reply: Reply) -> Sequence[Frame]:
+    """The next frames as they arrive; empty only when the reply is over."""
+    while not (frames := reply.ready()) and not reply.over:
+        waiting = reply.arrival()
+        if waiting is not None:
+            await waiting
+    return frames
 
 
 Service = Callable[[Call], Awaitable[Reply]]

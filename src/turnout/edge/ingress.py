@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from turnout.core.call import ANONYMOUS, Call, Controls, Envelope, Principal, Reply, Service
+from turnout.core.call import ANONYMOUS, Call, Controls, Envelope, Principal, Reply, Service, next_frames
 from turnout.core.card import Card
 from turnout.core.errors import CallFailed, Failure, Kind, fail
 from turnout.core.events import Event, Failed, Frame, fold
@@ -328,7 +328,7 @@ async def _respond(
 
 
 async def _whole(call: Call, reply: Reply, engine: Engine, codec: Codec, scope: Scope, send: Send) -> None:
-    frames = reply.ready() or await reply.read()
+    frames = reply.ready() or await next_frames(reply)
     if not reply.streamed and reply.dialect == call.dialect:
         body = frames[0].raw
     else:
@@ -347,7 +347,7 @@ async def _whole(call: Call, reply: Reply, engine: Engine, codec: Codec, scope: 
 async def _folded(call: Call, reply: Reply, frames: Sequence[Frame], codec: Codec) -> bytes:
     """One body from a reply of another dialect, or from a stream. Raises `CallFailed` when it did not end well."""
     events: list[Event] = [event for frame in frames for event in frame.events]
-    while reply.streamed and (more := await reply.read()):
+    while reply.streamed and (more := await next_frames(reply)):
         for frame in more:
             events.extend(frame.events)
     last = events[-1] if events else None
@@ -383,18 +383,17 @@ async def _stream(
     head.add(b"x-accel-buffering", b"no")
     await send({"type": "http.response.start", "status": 200, "headers": head.pairs()})
     write = _writer(call, reply, codec, meta)
-    read = reply.read
     push = scope.get("extensions", _NO_EXTENSIONS).get("turnout.push")
-    frames = reply.ready()
-    while frames or (frames := await read()):
-        data = write(frames)
-        frames = ()
-        if not data:
-            continue
-        if push is None:
-            await send({"type": "http.response.body", "body": data, "more_body": True})
-        elif (drained := push(data)) is not None:
-            await drained
+    ready, arrival = reply.ready, reply.arrival
+    while (frames := ready()) or not reply.over:
+        if frames and (data := write(frames)):
+            if push is None:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+            elif (drained := push(data)) is not None:
+                await drained
+        waiting = arrival()
+        if waiting is not None:
+            await waiting
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

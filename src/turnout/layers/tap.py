@@ -198,6 +198,7 @@ class TappedReply:
         "_call",
         "_reply",
         "_tap",
+        "arrival",
         "card",
         "characters",
         "dialect",
@@ -212,6 +213,7 @@ class TappedReply:
         self._call = call
         self._reply = reply
         self._automaton = Automaton()
+        self.arrival = reply.arrival
         self.card = reply.card
         self.dialect: DialectName = reply.dialect
         self.streamed = reply.streamed
@@ -220,15 +222,15 @@ class TappedReply:
         self.usage: Usage | None = None
         self.stop: Stop | None = None
 
+    @property
+    def over(self) -> bool:
+        return self._reply.over and self._automaton.ended
+
     def ready(self) -> Sequence[Frame]:
         frames = self._reply.ready()
-        return self._observed(frames) if frames else frames
-
-    async def read(self) -> Sequence[Frame]:
-        return self._observed(await self._reply.read())
-
-    def _observed(self, frames: Sequence[Frame]) -> Sequence[Frame]:
         automaton = self._automaton
+        if not frames and (automaton.ended or not self._reply.over):
+            return frames
         try:
             for frame in frames:
                 for event in frame.events:
@@ -236,7 +238,7 @@ class TappedReply:
                         self.characters += len(event.text)
                     else:
                         self._see(event)
-            if not frames and not automaton.ended:
+            if not frames:
                 raise GrammarError("a reply without a terminal event")
         except GrammarError as error:
             return (self._breach(error),)

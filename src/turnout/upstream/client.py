@@ -14,7 +14,7 @@ It must not know which candidates there are, or what happens after a failure.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -215,12 +215,16 @@ class WholeReply:
         self.dialect: DialectName = card.dialect
         self._frames = frames
 
+    @property
+    def over(self) -> bool:
+        return not self._frames
+
     def ready(self) -> Sequence[Frame]:
         frames, self._frames = self._frames, ()
         return frames
 
-    async def read(self) -> Sequence[Frame]:
-        return self.ready()
+    def arrival(self) -> None:
+        return None
 
     def abort(self) -> None:
         self._frames = ()
@@ -286,23 +290,29 @@ class StreamReply:
                 self._over = True
                 raise EmptyCompletion(_empty(self._route), self)
 
-    def ready(self) -> Sequence[Frame]:
-        frames, self._pending = self._pending, []
-        return frames
+    @property
+    def over(self) -> bool:
+        return self._over and not self._pending
 
-    async def read(self) -> Sequence[Frame]:
+    def ready(self) -> Sequence[Frame]:
         if self._pending:
-            return self.ready()
+            frames, self._pending = self._pending, []
+            return frames
         while not self._over:
             try:
-                data = await self._response.read()
+                data = self._response.take()
             except TransportError as error:
                 frames = self._broken(error, committed=True)
             else:
+                if data is None:
+                    return ()
                 frames = self._arrived(data)
             if frames:
                 return frames
         return ()
+
+    def arrival(self) -> Awaitable[None] | None:
+        return None if self._pending or self._over else self._response.arrival()
 
     def _broken(self, error: TransportError, *, committed: bool) -> list[Frame]:
         """Frames for a body that cannot be read to its end."""

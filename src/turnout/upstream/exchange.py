@@ -99,6 +99,7 @@ class Response:
     __slots__ = (
         "_buffered",
         "_connection",
+        "_drained",
         "_error",
         "_inflater",
         "_limits",
@@ -124,6 +125,7 @@ class Response:
         self.deadline = now + timeouts.first_byte_s  # loop time at which a waiting `read` fails
         self._parts: list[bytes] = []
         self._buffered = 0
+        self._drained = True  # what had arrived was taken, what a compressed body holds back included
         self._error: TransportError | None = None
         self._inflater: Inflater | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -150,6 +152,18 @@ class Response:
 
     async def read(self) -> bytes:
         """What has arrived since the last call, or wait for more; `b""` exactly at the clean end. Raises `TransportError`."""
+        while (data := self.take()) is None:
+            waiting = self.arrival()
+            if waiting is not None:
+                try:
+                    await waiting
+                except asyncio.CancelledError:
+                    self.abort()
+                    raise
+        return data
+
+    def take(self) -> bytes | None:
+        """The same without waiting: `None` while nothing has arrived."""
         while True:
             if self._inflater is not None and (data := self._inflated(self._inflater)):
                 return data
@@ -159,15 +173,19 @@ class Response:
                     return data
                 self._inflater.feed(data)
             elif self._connection is not None:
-                try:
-                    await self._wait(self._connection)
-                except asyncio.CancelledError:
-                    self.abort()
-                    raise
+                self._drained = True
+                return None
             elif self._error is not None:
                 raise self._error
             else:
                 return b""
+
+    def arrival(self) -> asyncio.Future[None] | None:
+        """What to await before the next `take`; `None` if that has something to say already. One at a time."""
+        connection = self._connection
+        if connection is None or self._parts or (self._inflater is not None and not self._drained):
+            return None
+        return self._wait(connection)
 
     def take_all(self) -> bytes:
         """The rest of the body if all of it is here, else nothing: `read_all` then waits, and judges."""
@@ -256,6 +274,7 @@ class Response:
     def arrived(self, body: bytes) -> int:
         """Take body bytes; returns how many are waiting to be read."""
         self._parts.append(body)
+        self._drained = False
         self._buffered += len(body)
         return self._buffered
 

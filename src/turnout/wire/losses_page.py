@@ -14,6 +14,7 @@ _TITLES: dict[DialectName, str] = {
     "gemini": "To a provider that speaks Gemini",
     "bedrock": "To Amazon Bedrock's Converse",
     "cohere": "To Cohere",
+    "mistral": "To Mistral",
     "ollama": "To Ollama's own API",
 }
 _HEAD = """# Dialects, and what is lost between them

@@ -63,10 +63,14 @@ class ScriptedReply:
         self.left = [Frame(b"x", (event,)) for event in events]
         self.aborted = False
 
-    def ready(self) -> Sequence[Frame]:
-        return ()
+    @property
+    def over(self) -> bool:
+        return not self.left
 
-    async def read(self) -> Sequence[Frame]:
+    def arrival(self) -> None:
+        return None
+
+    def ready(self) -> Sequence[Frame]:
         return (self.left.pop(0),) if self.left else ()
 
     def abort(self) -> None:

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.unit.layers.support import HELLO, ScriptedReply, a_call, card, failed
-from turnout.core.call import Call, Reply
+from turnout.core.call import Call, Reply, next_frames
 from turnout.core.errors import CallFailed, Failure, Kind
 from turnout.core.events import Failed, Finished, Started, TextDelta, Usage
 from turnout.core.record import LogRow
@@ -30,7 +30,7 @@ async def served(
 
 
 async def drain(reply: Reply) -> None:
-    while await reply.read():
+    while await next_frames(reply):
         pass
 
 
@@ -63,8 +63,8 @@ async def test_an_unknown_price_is_unknown_and_not_zero() -> None:
 async def test_a_client_that_leaves_is_billed_by_estimate() -> None:
     inner = ScriptedReply(card("a"))
     rows, reply, _ = await served(inner)
-    await reply.read()
-    await reply.read()
+    await next_frames(reply)
+    await next_frames(reply)
     reply.abort()
     reply.abort()
     (row,) = rows
@@ -131,7 +131,7 @@ async def test_a_breach_of_the_grammar_never_passes_for_an_answer(
 ) -> None:
     rows, reply, _ = await served(ScriptedReply(card("a"), events))
     seen = []
-    while frames := await reply.read():
+    while frames := await next_frames(reply):
         seen += [event for frame in frames for event in frame.events]
         if len(seen) > 50:
             break

@@ -51,9 +51,7 @@ _SAFE_TO_QUOTE = frozenset(
         Kind.TOO_LARGE,
     }
 )
-_REFINABLE = frozenset(
-    {Kind.UPSTREAM_BAD_REQUEST, Kind.UPSTREAM_ERROR, Kind.STREAM_ERROR, Kind.RATE_LIMITED}
-)
+_REFINABLE = frozenset({Kind.UPSTREAM_BAD_REQUEST, Kind.UPSTREAM_ERROR, Kind.STREAM_ERROR, Kind.RATE_LIMITED})
 _BY_PROSE: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (
         re.compile(
@@ -91,7 +89,9 @@ def decode_failure(status: int, headers: Headers, body: bytes) -> Failure:
     if kind is None:
         kind = Kind.UPSTREAM_BAD_REQUEST if 400 <= status < 500 else Kind.UPSTREAM_ERROR
     kind = _refined(kind, message)
-    return Failure(kind, _sentence(kind, message), status=status, retry_after_s=retry_after_s(headers, message))
+    return Failure(
+        kind, _sentence(kind, message), status=status, retry_after_s=retry_after_s(headers, message)
+    )
 
 
 def decode_reply_failure(message: str) -> Failure:

@@ -18,8 +18,10 @@ from msgspec import Raw, Struct
 from turnout.core.events import (
     Event,
     Failed,
+    Finished,
     OpaqueBlock,
     ReasoningDelta,
+    Started,
     Stop,
     StopReason,
     TextDelta,
@@ -118,12 +120,12 @@ class Blocks:
         return [start, ToolDelta(index, arguments)] if arguments else [start]
 
     def end(self, piece: Piece) -> list[Event]:
-        """Usage, where it was told, and the reason of the end, or the failure that it is."""
+        """Usage, where it was told, the reason, and the end: what `done` means."""
         usage = counted(piece.prompt_eval_count, piece.eval_count)
         events: list[Event] = [] if usage is None else [usage]
         if piece.done_reason == "error":
             return [*events, Failed(decode_reply_failure(""))]
-        return [*events, decode_stop(piece.done_reason, called_tools=self.called)]
+        return [*events, decode_stop(piece.done_reason, called_tools=self.called), Finished()]
 
 
 def _given(raw: Raw) -> bool:
@@ -163,6 +165,11 @@ def decode_stop(word: str | None, *, called_tools: bool) -> Stop:
 def unix_time(when: str | None) -> int | None:
     """Seconds of an RFC 3339 time, or `None` for what is none."""
     try:
-        return int(datetime.fromisoformat(when).timestamp()) if when and when[-1:] == "Z" else None
-    except (ValueError, OverflowError):
+        moment = datetime.fromisoformat(when) if when else None
+    except ValueError:
         return None
+    return None if moment is None or moment.tzinfo is None else int(moment.timestamp())
+
+
+def started(piece: Piece) -> Started:
+    return Started("", piece.model or "", unix_time(piece.created_at))

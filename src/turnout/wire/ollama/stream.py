@@ -10,12 +10,12 @@ from __future__ import annotations
 import msgspec
 
 from turnout.core.errors import Failure, Kind
-from turnout.core.events import Event, Failed, Finished, Frame, Started, TextDelta
+from turnout.core.events import Event, Failed, Frame
 from turnout.wire.body import malformed
 from turnout.wire.codec import LINE_BYTES_MAX
 from turnout.wire.ollama.failures import decode_reply_failure
 from turnout.wire.ollama.lines import LineOverflow, LineParser
-from turnout.wire.ollama.meanings import UNREADABLE, Blocks, Piece, unix_time
+from turnout.wire.ollama.meanings import UNREADABLE, Blocks, Piece, started
 
 TRUNCATED = Failure(Kind.TRUNCATED, "The provider's stream ended before the reply was complete.")
 _piece = msgspec.json.Decoder(Piece)
@@ -79,30 +79,13 @@ class Decoder:
         if piece.error:
             self._done = True
             return [Failed(decode_reply_failure(piece.error))]
-        events: list[Event] = []
-        if not self._started:
-            events.append(Started("", piece.model or "", unix_time(piece.created_at)))
+        events: list[Event] = [] if self._started else [started(piece)]
         events += self._blocks.events(piece)
         self._started = True
         if piece.done:
             self._done = True
             events += self._blocks.end(piece)
-            if not isinstance(events[-1], Failed):
-                events.append(Finished())
         return events
-
-
-def decode_answer(body: bytes) -> tuple[Event, ...]:
-    """Events of a whole reply, terminal event included: one piece that is done."""
-    try:
-        piece = _piece.decode(body)
-    except UNREADABLE:
-        return (Failed(malformed("The provider's reply cannot be read.")),)
-    if not piece.error and piece.message is None:
-        return (Failed(malformed("The provider's reply is not a message.")),)
-    decoder = Decoder()
-    frames = [*decoder.feed(body), *decoder.eof(None)]
-    return tuple(event for frame in frames for event in frame.events)
 
 
 def _is_whole(line: bytes) -> bool:

@@ -42,6 +42,7 @@ _BY_WORD: Mapping[str, Kind] = MappingProxyType(
         "permission_error": Kind.UPSTREAM_AUTH,
         "model_not_found": Kind.UPSTREAM_NOT_FOUND,
         "deploymentnotfound": Kind.UPSTREAM_NOT_FOUND,
+        "invalid_model": Kind.UPSTREAM_NOT_FOUND,
         "overloaded_error": Kind.OVERLOADED,
         "engine_overloaded_error": Kind.OVERLOADED,
     }

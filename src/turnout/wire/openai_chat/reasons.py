@@ -13,6 +13,7 @@ _FROM_WIRE: Mapping[str, StopReason] = MappingProxyType(
         "eos": "stop",
         "length": "length",
         "max_tokens": "length",
+        "model_length": "length",
         "tool_calls": "tool_use",
         "function_call": "tool_use",
         "content_filter": "content_filter",
@@ -43,7 +44,7 @@ def decode_stop(word: str | None, choice: int, *, called_tools: bool) -> Stop:
 
 def finish_word(stop: Stop | None, *, called_tools: bool) -> str:
     """The `finish_reason` for a client of this dialect. A plain stop after tool calls is `tool_calls`: agent loops go by it."""
-    if stop is not None and stop.raw in _OWN_WORDS:
+    if stop is not None and stop.raw in _OWN_WORDS and _FROM_WIRE[stop.raw] == stop.reason:
         return stop.raw
     word = "stop" if stop is None else _TO_WIRE[stop.reason]
     return "tool_calls" if word == "stop" and called_tools else word

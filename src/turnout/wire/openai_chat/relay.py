@@ -22,13 +22,13 @@ _BLANK = (b"\n\n", b"\r\n\r\n", b"\r\r")
 class Relay:
     """See `wire.codec.Relay`."""
 
-    __slots__ = ("_ended", "_held", "_holding", "_lacks", "_meta")
+    __slots__ = ("_ended", "_held", "_holding", "_last", "_meta")
 
     def __init__(self, meta: Meta) -> None:
         self._meta = meta
         self._held: list[bytes] = []
         self._holding = False
-        self._lacks = b""
+        self._last = b"\n\n"  # what was passed on last
         self._ended = False
 
     def relay(self, frames: Sequence[Frame]) -> bytes:
@@ -41,7 +41,7 @@ class Relay:
                 out.append(self._special(frame))
         data = out[0] if len(out) == 1 else b"".join(out)
         if data:
-            self._lacks = b"" if data.endswith(_BLANK) else b"\n" if data.endswith(b"\n") else b"\n\n"
+            self._last = data
         return data
 
     def _special(self, frame: Frame) -> bytes:
@@ -84,7 +84,12 @@ class Relay:
         if own and frame.raw.endswith(_BLANK):
             return self._release([]) + frame.raw
         self._release([])
-        return self._lacks + encode_stream_error(failure, self._meta.id)
+        return _lacking(self._last) + encode_stream_error(failure, self._meta.id)
+
+
+def _lacking(data: bytes) -> bytes:
+    """What these bytes lack to a blank line."""
+    return b"" if data.endswith(_BLANK) else b"\n" if data.endswith(b"\n") else b"\n\n"
 
 
 def _annotate(raw: bytes, annotation: bytes | None) -> bytes:

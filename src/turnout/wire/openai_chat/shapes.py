@@ -11,8 +11,17 @@ UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeError)
 
 
 class Function(Struct):
+    """`arguments` is JSON text; Mistral's API may also give the object itself."""
+
     name: str | None = None
-    arguments: str | None = None
+    arguments: Any = None
+
+    @property
+    def arguments_text(self) -> str:
+        told = self.arguments
+        if told is None or isinstance(told, str):
+            return told or ""
+        return msgspec.json.encode(told).decode()
 
 
 class Custom(Struct):
@@ -34,7 +43,7 @@ class Call(Struct):
             return custom.name, custom.input or "", True
         if self.function is None:
             return "", (custom.input or "") if custom is not None else "", custom is not None
-        return self.function.name or "", self.function.arguments or "", False
+        return self.function.name or "", self.function.arguments_text, False
 
 
 class Audio(Struct):

@@ -102,6 +102,8 @@ class Decoder:
             return [Frame(data)] if data else []
         if self._held_bytes or b"\r" in data:
             return self._feed_parser(data)
+        if data.startswith(b"data: ") and data.find(b"\n") == len(data) - 2 and data.endswith(b"\n\n"):
+            return [Frame(data, self._data_events(data[6:-2]))]  # one event a read, as most come
         pieces = data.split(b"\n\n")
         rest = pieces.pop()
         frames = []

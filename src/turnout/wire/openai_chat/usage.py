@@ -1,8 +1,9 @@
 """Token counts in this dialect's many spellings, as price classes, and back.
 
 Providers of this dialect do not agree on what includes what. The rules below were found on recorded traffic and are applied in one
-place: cached tokens are part of the prompt unless they are more than it; written ones never overlap read ones; tokens that
-only the total knows of are output; reasoning that is more than the completion comes on top of it.
+place: cached tokens are part of the prompt unless they are more than it; written ones never overlap read ones; audio that only
+the total knows of is part of the prompt (Mistral), other tokens that only it knows of are output; reasoning that is more than the
+completion comes on top of it; `num_cached_tokens` may count the provider's own prompt, too.
 """
 
 from __future__ import annotations
@@ -101,6 +102,9 @@ def decode_usage(wire: object) -> Usage | None:
         written = _count(details.get("cache_write_tokens"))
         audio_in = _count(details.get("audio_tokens"))
     cached = cached or _first(wire, "cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
+    cached = cached or min(prompt, _count(wire.get("num_cached_tokens")))
+    if audio_in and total == prompt + output + audio_in:
+        prompt += audio_in
     written = written or _count(wire.get("cache_creation_input_tokens"))
     details = wire.get("completion_tokens_details")
     if isinstance(details, dict):

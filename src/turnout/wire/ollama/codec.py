@@ -1,0 +1,38 @@
+"""Ollama's native API behind the `ProviderCodec` seam. No client speaks it, so every body is encoded."""
+
+from __future__ import annotations
+
+from turnout.core.call import Op
+from turnout.core.errors import Failure
+from turnout.core.events import Event, Usage
+from turnout.core.model import DialectName, Request
+from turnout.wire.codec import Encoded, Headers, Target
+from turnout.wire.ollama import answers, embeddings, failures
+from turnout.wire.ollama.meanings import DIALECT
+from turnout.wire.ollama.stream import Decoder
+from turnout.wire.ollama.targets import encode_request
+
+
+class OllamaCodec:
+    """`wire.codec.ProviderCodec` for `/api/chat`; the base URL is the server's, without `/v1`."""
+
+    name: DialectName = DIALECT
+    stream_content_type = b"application/x-ndjson"
+
+    def encode_request(self, request: Request, target: Target) -> Encoded:
+        return encode_request(request, target)
+
+    def path(self, op: Op, target: Target, stream: bool) -> str:
+        return "/api/embed" if op == "embeddings" else "/api/chat"
+
+    def stream_decoder(self, quirks: frozenset[str] = frozenset()) -> Decoder:
+        return Decoder()
+
+    def decode_answer(self, body: bytes) -> tuple[Event, ...]:
+        return answers.decode_answer(body)
+
+    def decode_usage(self, op: Op, body: bytes) -> Usage | None:
+        return embeddings.decode_usage(body) if op == "embeddings" else None
+
+    def decode_failure(self, status: int, headers: Headers, body: bytes) -> Failure:
+        return failures.decode_failure(status, headers, body)
