@@ -57,6 +57,7 @@ chaos: $(VENV)/.dev ## every way a provider can fail, through the gateway
 docs: $(VENV)/.dev ## regenerate what is generated
 	$(BIN)/python -m turnout.config.render > docs/configuration.md
 	$(BIN)/python -m turnout.wire.losses_page > docs/dialects.md
+	$(BIN)/python -m turnout.upstream.providers_page > docs/providers.md
 
 lock: $(VENV)/.dev ## resolve the lock files anew
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url -q pyproject.toml -o requirements/base.lock

@@ -16,7 +16,7 @@ from turnout.sim import SIM_MODELS
 CHAT = [
     pytest.param(model.provider, model.id, id=model.id)
     for model in SIM_MODELS
-    if model.provider != "anthropic" and not model.embedding_size
+    if model.provider != "anthropic" and model.does == "chat"
 ]
 ONE_EACH = [
     ("openai", "gpt-4o"),

@@ -11,8 +11,10 @@ from typing import Protocol, get_args
 
 from msgspec.structs import replace
 
+from turnout.config.addresses import filled
 from turnout.config.schema import Config, Model, Provider, Routing
-from turnout.core.card import TIERS, Capability, Task, Tier
+from turnout.core.card import NOT_CHAT, TIERS, Capability, Task, Tier
+from turnout.core.model import DialectName
 
 FALLBACKS = 3
 
@@ -42,6 +44,8 @@ class KnownProvider(Protocol):
     def base_url(self) -> str | None: ...
     @property
     def key_variable(self) -> str | None: ...
+    @property
+    def simulated_dialect(self) -> DialectName | None: ...
 
 
 class KnownModel(Protocol):
@@ -53,6 +57,8 @@ class KnownModel(Protocol):
     def tier(self) -> Tier | None: ...
     @property
     def capabilities(self) -> tuple[Capability, ...]: ...
+    @property
+    def demo(self) -> bool: ...
 
 
 class Known(Protocol):
@@ -65,36 +71,52 @@ class Known(Protocol):
 
 
 def demo_config(known: Known, base_urls: Mapping[str, str], env: Mapping[str, str]) -> Config:
-    """All known models of the providers in `base_urls`: the real ones where `env` has their keys, else at these URLs."""
-    models = {name: model for name, model in known.models.items() if model.provider in base_urls}
+    """The demo's models of the providers in `base_urls`, at these URLs, and all known models of those whose keys `env` has, at the real ones."""
+    models = {
+        name: model
+        for name, model in known.models.items()
+        if _real(known.providers[model.provider], env) or (model.demo and model.provider in base_urls)
+    }
     providers = {model.provider: known.providers[model.provider] for model in models.values()}
     return Config(
-        providers={name: _site(name, provider, base_urls[name], env) for name, provider in providers.items()},
+        providers={
+            name: _real(provider, env) or _simulated(name, provider, base_urls[name])
+            for name, provider in providers.items()
+        },
         models=_models(models),
         routing=_routing(models),
     )
 
 
 def with_known_keys(config: Config, known: Known, env: Mapping[str, str]) -> Config:
-    """Known providers of which only the name is given get the key that their variable in `env` holds.
+    """Known providers of which only the name is given get the key that their variable in `env` holds, and the address that others fill.
 
     Not where the configuration has a base URL or headers of its own: a key goes to nobody but its provider.
     """
     providers = dict(config.providers)
     for name in dict.fromkeys([*providers, *(model.provider for model in config.models.values())]):
         own, fact = providers.get(name, Provider()), known.providers.get(name)
-        if fact is None or fact.key_variable is None or own.api_key or own.base_url or own.headers:
+        if fact is None or fact.base_url is None or own.base_url:
+            continue
+        address = filled(fact.base_url, env)
+        if address is not None and address != fact.base_url:
+            providers[name] = own = replace(own, base_url=address)
+        if fact.key_variable is None or own.api_key or own.headers:
             continue
         if key := env.get(fact.key_variable):
             providers[name] = replace(own, api_key=key)
     return replace(config, providers=providers)
 
 
-def _site(name: str, provider: KnownProvider, simulated_url: str, env: Mapping[str, str]) -> Provider:
+def _real(provider: KnownProvider, env: Mapping[str, str]) -> Provider | None:
+    """The provider itself, where `env` has its key and all of its address."""
     key = env.get(provider.key_variable) if provider.key_variable else None
-    if key:
-        return Provider(base_url=provider.base_url, api_key=key)
-    return Provider(base_url=simulated_url, api_key=f"sim-{name}")
+    address = filled(provider.base_url, env) if provider.base_url is not None else None
+    return Provider(base_url=address, api_key=key) if key and address else None
+
+
+def _simulated(name: str, provider: KnownProvider, url: str) -> Provider:
+    return Provider(base_url=url, api_key=f"sim-{name}", dialect=provider.simulated_dialect)
 
 
 def _models(models: Mapping[str, KnownModel]) -> dict[str, Model]:
@@ -110,12 +132,12 @@ def _models(models: Mapping[str, KnownModel]) -> dict[str, Model]:
 
 
 def fallbacks_of(name: str, models: Mapping[str, KnownModel]) -> tuple[str, ...]:
-    """Models of other providers that can do the same, nearest tier first, one a provider; embeddings have no substitute."""
+    """Models of other providers that can do the same, nearest tier first, one a provider; what does not chat has no substitute."""
     own = models[name]
-    if _is_embedder(own):
+    if _cannot_chat(own):
         return ()
     others = [
-        other for other, model in models.items() if model.provider != own.provider and not _is_embedder(model)
+        other for other, model in models.items() if model.provider != own.provider and not _cannot_chat(model)
     ]
     others.sort(key=lambda other: abs(_rank(models[other]) - _rank(own)))
     best: dict[str, str] = {}
@@ -124,8 +146,8 @@ def fallbacks_of(name: str, models: Mapping[str, KnownModel]) -> tuple[str, ...]
     return tuple(best.values())[:FALLBACKS]
 
 
-def _is_embedder(model: KnownModel) -> bool:
-    return "embeddings" in model.capabilities
+def _cannot_chat(model: KnownModel) -> bool:
+    return bool(model.capabilities) and NOT_CHAT.issuperset(model.capabilities)
 
 
 def _rank(model: KnownModel) -> int:
@@ -141,7 +163,7 @@ def _routing(models: Mapping[str, KnownModel]) -> Routing:
 
 
 def _of_tier(tier: Tier, models: Mapping[str, KnownModel]) -> tuple[str, ...]:
-    return tuple(name for name, model in models.items() if model.tier == tier and not _is_embedder(model))
+    return tuple(name for name, model in models.items() if model.tier == tier and not _cannot_chat(model))
 
 
 def _for_task(
@@ -202,8 +224,8 @@ def init_text(known: Known, found: Sequence[str]) -> str:
 
 
 def _provider_line(name: str, known: Known, active: bool) -> str:
-    variable = known.providers[name].key_variable
-    value = f'{{api_key: "${{{variable}}}"}}' if variable else f"{{}}  # {known.providers[name].base_url}"
+    variable, address = known.providers[name].key_variable, known.providers[name].base_url
+    value = f'{{api_key: "${{{variable}}}"}}' if variable else f"{{}}  # {address}"
     return f"  {'' if active else '# '}{name}: {value}\n"
 
 
@@ -211,7 +233,7 @@ def _model_line(name: str, models: Mapping[str, KnownModel], active: Mapping[str
     model = models[name]
     fields = [f"provider: {model.provider}"]
     if model.id != name:
-        fields.append(f"id: {model.id}")
+        fields.append(f'id: "{model.id}"' if set("@:") & set(model.id) else f"id: {model.id}")
     if model.tier is not None:
         fields.append(f"tier: {model.tier}")
     fallbacks = fallbacks_of(name, {**active, name: model})

@@ -109,6 +109,16 @@ class Price(Strict, frozen=True):
     output_audio: Annotated[UsdPerMTok | None, Meta(description="Generated audio; absent: as `output`.")] = (
         None
     )
+    input_image: Annotated[
+        UsdPerMTok | None, Meta(description="Images in the prompt; absent: as `input`.")
+    ] = None
+    output_image: Annotated[UsdPerMTok | None, Meta(description="Generated images; absent: as `output`.")] = (
+        None
+    )
+    input_characters: Annotated[
+        UsdPerMTok | None, Meta(description="Text to speak, USD per million characters.")
+    ] = None
+    audio_hour: Annotated[UsdPerMTok | None, Meta(description="Sound to transcribe, USD per hour.")] = None
 
 
 class Model(Strict, frozen=True):

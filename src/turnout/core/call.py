@@ -20,17 +20,55 @@ from turnout.core.errors import Failure, Kind
 from turnout.core.events import Frame, Usage
 from turnout.core.model import DialectName, Request
 
-Op = Literal["chat", "embeddings", "count_tokens"]
+Op = Literal[
+    "chat",
+    "embeddings",
+    "count_tokens",
+    "completions",
+    "moderations",
+    "images",
+    "image_edits",
+    "image_variations",
+    "speech",
+    "transcriptions",
+    "translations",
+]
+PASSED: Mapping[Op, DialectName] = {
+    "completions": "openai_chat",
+    "moderations": "openai_chat",
+    "images": "openai_chat",
+    "image_edits": "openai_chat",
+    "image_variations": "openai_chat",
+    "speech": "openai_chat",
+    "transcriptions": "openai_chat",
+    "translations": "openai_chat",
+}
+"""Operations that one dialect has and others have not: relayed to its providers as they are, metered, never translated."""
+
 Priority = Literal["high", "normal", "low"]
 CacheMode = Literal["on", "off", "refresh"]
 CacheStatus = Literal["miss", "exact", "semantic", "off"]
+
+
+class Form(Struct, frozen=True):
+    """Where things are in a `multipart/form-data` body.
+
+    `content_type` is the client's own header value, whose boundary the provider needs; `model` the byte range of that field's
+    value; `ours` the byte ranges of whole parts that are Turnout's own; `file_bytes` the size of all files together.
+    """
+
+    content_type: bytes
+    model: tuple[int, int]
+    ours: tuple[tuple[int, int], ...] = ()
+    file_bytes: int = 0
 
 
 class Envelope(Struct, frozen=True):
     """A request body, opened just far enough to route it: nothing but the outermost keys is parsed.
 
     `fields` maps each top-level key to its exact JSON text; a body is rebuilt from them without touching the
-    values that are not ours. `model` and `stream` are the two that every route needs.
+    values that are not ours. `model` and `stream` are the two that every route needs. Of a body that is a `form`, `fields` has
+    the text fields that a decision may need, as JSON text.
     """
 
     model: str
@@ -38,6 +76,7 @@ class Envelope(Struct, frozen=True):
     include_usage: bool
     fields: Mapping[str, Raw]
     body: bytes
+    form: Form | None = None
 
 
 class Controls(Struct, frozen=True):
@@ -100,9 +139,10 @@ class TaskGuess(Struct, frozen=True):
     source: Literal["caller", "model_name", "classifier", "request"] = "classifier"
 
 
-class TokenGuess(Struct, frozen=True):
+class TokenGuess(Struct, frozen=True, omit_defaults=True):
     input: int
     output_expected: int
+    characters: int = 0  # of text to be spoken
 
 
 class Verdict(Struct, frozen=True, omit_defaults=True):
@@ -241,12 +281,16 @@ class Call:
 class Reply(Protocol):
     """A provider's reply past its commit point.
 
-    `dialect` and `streamed` say what the frames' `raw` is: SSE of that dialect, or one whole JSON body.
+    `dialect` and `streamed` say what the frames' `raw` is: SSE of that dialect, or one whole JSON body. For an operation that is
+    passed as it is (`PASSED`), `content_type` says it: the provider's own; it is empty for all others.
     """
 
     card: Card
     dialect: DialectName
     streamed: bool
+
+    @property
+    def content_type(self) -> bytes: ...
 
     @property
     def over(self) -> bool:

@@ -19,8 +19,24 @@ Tier = Literal["light", "standard", "large"]
 TIERS: tuple[Tier, ...] = ("light", "standard", "large")
 
 Capability = Literal[
-    "tools", "vision", "json_mode", "json_schema", "reasoning", "audio", "documents", "embeddings"
+    "tools",
+    "vision",
+    "json_mode",
+    "json_schema",
+    "reasoning",
+    "audio",
+    "documents",
+    "embeddings",
+    "completions",
+    "moderations",
+    "images",
+    "speech",
+    "transcriptions",
 ]
+NOT_CHAT: frozenset[Capability] = frozenset(
+    {"embeddings", "completions", "moderations", "images", "speech", "transcriptions"}
+)
+"""A model that is known to have these and no others does not chat."""
 
 Task = Literal[
     "code_generation",

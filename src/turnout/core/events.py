@@ -121,7 +121,8 @@ class Usage(Struct, frozen=True, gc=False):
     `input` counts prompt tokens that were neither read from nor written to a prompt cache. `output` counts
     all generated tokens *including* `reasoning`. `input_audio` and `output_audio` are the parts of `input`
     and `output` that are audio. `estimated` is set when Turnout counted because the provider did not.
-    `cache_write_5m` holds cache writes whose duration the provider did not state.
+    `cache_write_5m` holds cache writes whose duration the provider did not state. `input_image` and `output_image` are
+    the parts that are images. What is not sold by the token: `characters` of text that was spoken, `audio_ms` of sound that was heard.
     """
 
     input: int = 0
@@ -134,6 +135,10 @@ class Usage(Struct, frozen=True, gc=False):
     output_audio: int = 0
     web_searches: int = 0
     estimated: bool = False
+    input_image: int = 0
+    output_image: int = 0
+    characters: int = 0
+    audio_ms: int = 0
 
     @property
     def cache_write(self) -> int:

@@ -18,7 +18,18 @@ from turnout.core.events import Usage
 
 NANO_PER_USD = 1_000_000_000
 USD_MAX = 1_000_000_000  # what fits a 64-bit column of nano-dollars, with room to add
+_MS_PER_HOUR = 3_600_000
+PICO_PER_USD = 1_000_000_000_000
 PICO_PER_USD_PER_MTOK = 1_000_000  # 1 USD per million tokens = 1e-6 USD a token = 1e6 pico-dollars a token
+
+
+class MediaRates(Struct, frozen=True, gc=False):
+    """Pico-dollars for what few models are sold by: a token of an image, a character of text to speak, an hour of sound to hear."""
+
+    input_image: int | None = None
+    output_image: int | None = None
+    character: int = 0
+    audio_hour: int = 0
 
 
 class Rates(Struct, frozen=True, gc=False):
@@ -31,6 +42,7 @@ class Rates(Struct, frozen=True, gc=False):
     cache_write_1h: int | None = None
     input_audio: int | None = None
     output_audio: int | None = None
+    media: MediaRates | None = None
 
 
 class Step(Struct, frozen=True, gc=False):
@@ -73,7 +85,8 @@ def cost_nano(usage: Usage, price: Price) -> int:
 
     Cache reads without a rate of their own cost the input rate; writes likewise; a one-hour write without its
     own rate costs the five-minute one. Reasoning is inside `output` and costs the output rate. Providers count audio that
-    was read from a cache as audio too; it costs the cache's rate, so no more audio than `input` has costs the audio rate.
+    was read from a cache as audio too; it costs the cache's rate, so no more audio than `input` has costs the audio rate. The
+    same holds for images.
     """
     rates = price.rates if not price.steps else price.rates_for(usage.prompt)
     pico = usage.input * rates.input + usage.output * rates.output + price.request_pico
@@ -89,7 +102,31 @@ def cost_nano(usage: Usage, price: Price) -> int:
         pico += min(usage.output_audio, usage.output) * (rates.output_audio - rates.output)
     if usage.web_searches:
         pico += usage.web_searches * price.web_search_pico
+    if rates.media is not None:
+        pico += _media_pico(usage, rates, rates.media)
     return (pico + 500) // 1000
+
+
+def _media_pico(usage: Usage, rates: Rates, media: MediaRates) -> int:
+    pico = usage.characters * media.character + usage.audio_ms * media.audio_hour // _MS_PER_HOUR
+    if media.input_image is not None:
+        pico += min(usage.input_image, usage.input) * (media.input_image - rates.input)
+    if media.output_image is not None:
+        pico += min(usage.output_image, usage.output) * (media.output_image - rates.output)
+    return pico
+
+
+def counted_cost_nano(usage: Usage, price: Price) -> int | None:
+    """As `cost_nano`, if everything that the model is sold by was counted; `None` if not: that is unknown, not free."""
+    rates = price.rates
+    media = rates.media
+    if (rates.input or rates.output) and not (usage.prompt or usage.output):
+        return None
+    if media is not None and (media.character and not usage.characters):
+        return None
+    if media is not None and (media.audio_hour and not usage.audio_ms):
+        return None
+    return cost_nano(usage, price)
 
 
 def usd_to_nano(value: Decimal | str) -> int:

@@ -1,7 +1,7 @@
-"""One request and its response on an inbound connection: the `receive` and `send` of ASGI, and three extensions to it.
+"""One request and its response on an inbound connection: the `receive` and `send` of ASGI, and four extensions to it.
 
 An application that only knows ASGI is served by messages. One that knows the extensions (`turnout.respond`, `turnout.body`,
-`turnout.push` in the scope) hands over finished bytes and is spared a dictionary and a coroutine for each. Whatever way it is answered:
+`turnout.push`, `turnout.abort` in the scope) hands over finished bytes and is spared a dictionary and a coroutine for each. Whatever way it is answered:
 a response is started once, ends once, and no header line holds a break. It must not know sockets: `edge.http` has them.
 """
 
@@ -142,6 +142,10 @@ class Exchange:
         if not self.left:
             self._send_body(body, True)
         return self.connection.drained
+
+    def abort(self) -> None:
+        """Break the connection off: the ASGI extension `turnout.abort`, for a body that must not look whole."""
+        self.connection.abort()
 
     def _send_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         if self.started:

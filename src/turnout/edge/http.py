@@ -549,6 +549,7 @@ def _extensions(exchange: Exchange, notes: dict[str, Any]) -> dict[str, Any]:
         "turnout.respond": exchange.respond,
         "turnout.body": exchange.take,
         "turnout.push": exchange.push,
+        "turnout.abort": exchange.abort,
         "turnout.notes": notes,
     }
 

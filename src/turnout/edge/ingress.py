@@ -21,13 +21,24 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from turnout.core.call import ANONYMOUS, Call, Controls, Envelope, Principal, Reply, Service, next_frames
+from turnout.core.call import (
+    ANONYMOUS,
+    PASSED,
+    Call,
+    Controls,
+    Envelope,
+    Principal,
+    Reply,
+    Service,
+    next_frames,
+)
 from turnout.core.card import Card
 from turnout.core.errors import CallFailed, Failure, Kind, fail
 from turnout.core.events import Event, Failed, Frame, fold
 from turnout.core.model import DialectName
 from turnout.edge.controls import read_controls
 from turnout.edge.endpoints import ENDPOINTS, Endpoint, dialect_of, find_endpoint
+from turnout.edge.passing import send_passed, understand_passed
 from turnout.edge.reading import ClientLeft, Facts, check_depth, query_credential, read_body, read_headers
 from turnout.edge.replying import (
     JSON_TYPE,
@@ -129,7 +140,7 @@ class Ingress:
                         scope["headers"], codec.forward_headers
                     )  # with this body's own length
                     body = await read_body(receive, facts, engine.body_bytes_max, body)
-                _understand(call, endpoint, known, codec, body)
+                _understand(call, endpoint, known, codec, body, scope)
             except CallFailed as error:
                 self._tap.refuse(call, error.failure)
                 raise
@@ -281,10 +292,16 @@ class _KnownHead(Struct):
     controls: Controls | None = None
 
 
-def _understand(call: Call, endpoint: Endpoint, known: _KnownHead, codec: Codec, body: bytes) -> None:
+def _understand(
+    call: Call, endpoint: Endpoint, known: _KnownHead, codec: Codec, body: bytes, scope: Scope
+) -> None:
     """From bytes to a call that can be served: envelope and controls. Raises `CallFailed`."""
-    check_depth(body, known.engine.depth_max)
-    call.envelope = envelope = endpoint.complete(codec.peek(body))
+    if call.op in PASSED:
+        understand_passed(call, codec, body, scope["headers"], known.engine.depth_max)
+        envelope = call.envelope
+    else:
+        check_depth(body, known.engine.depth_max)
+        call.envelope = envelope = endpoint.complete(codec.peek(body))
     extra = envelope.fields.get("turnout")
     asked = known.facts.controls
     if extra is not None:
@@ -314,7 +331,10 @@ async def _respond(
 ) -> None:
     """Answer from the reply, and let go of it whatever happens."""
     try:
-        if call.envelope.stream:
+        if call.op in PASSED and reply.streamed:
+            head = reply_head(call, reply.card, reply.content_type, engine.labels[reply.card.name])
+            await send_passed(reply, head, codec.relay(_meta(call, reply.card)), scope, send)
+        elif call.envelope.stream and call.op not in PASSED:
             await _stream(call, reply, engine, codec, scope, send, framing)
         else:
             await _whole(call, reply, engine, codec, scope, send)
@@ -336,7 +356,7 @@ async def _whole(call: Call, reply: Reply, engine: Engine, codec: Codec, scope: 
     card = reply.card
     if engine.annotate and call.op == "chat":
         body = codec.annotate(body, annotation(call, card, whole=True))
-    head = reply_head(call, card, b"application/json", engine.labels[card.name])
+    head = reply_head(call, card, reply.content_type or b"application/json", engine.labels[card.name])
     cost = cost_usd(call)
     if cost is not None:
         head.add(b"x-turnout-cost-usd", cost)

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from turnout.core.call import Call, Outcome, Reply, Service
+from turnout.core.call import PASSED, Call, Outcome, Reply, Service
 from turnout.core.card import Card
 from turnout.core.errors import CallFailed, Failure, Kind
 from turnout.core.events import (
@@ -33,13 +33,14 @@ from turnout.core.events import (
     Usage,
 )
 from turnout.core.model import DialectName
-from turnout.core.money import cost_nano
+from turnout.core.money import cost_nano, counted_cost_nano
 from turnout.core.record import LogRow
 from turnout.routing.tokens import estimate_tokens
 
 CHARACTERS_PER_TOKEN = 4
 _LEFT = Failure(Kind.CLIENT_DISCONNECT, "The client closed the connection.")
 _NO_TOKENS = Usage()
+_TEXT = ("chat", "completions")
 
 
 class Tap:
@@ -81,15 +82,17 @@ class Tap:
     def close(self, call: Call, reply: TappedReply, failure: Failure | None) -> None:
         """Write the row of a call whose reply ended, well or not."""
         card, usage = reply.card, reply.usage
-        if usage is None or (
-            failure is not None and reply.stop is None
-        ):  # counts before the end are provisional
-            usage = _estimate(call, usage, reply.characters)
         price = card.price
-        if price is None:
-            cost, source = None, "unknown"
+        cost: int | None
+        if call.op in PASSED and call.op != "completions":  # pictures and sound have no text to estimate from
+            cost = None if price is None else counted_cost_nano(usage or _NO_TOKENS, price)
         else:
-            cost, source = cost_nano(usage, price), price.source
+            if usage is None or (
+                failure is not None and reply.stop is None
+            ):  # counts before the end are provisional
+                usage = _estimate(call, usage, reply.characters)
+            cost = None if price is None else cost_nano(usage, price)
+        source = "unknown" if price is None or cost is None else price.source
         self._finish(call, card, usage, failure, reply.stop, cost, source, reply.first_ns)
 
     def _finish(
@@ -184,7 +187,7 @@ def _estimate(call: Call, usage: Usage | None, characters: int) -> Usage:
             estimated=True,
         )
     try:
-        prompt = estimate_tokens(call.request) if call.op == "chat" else len(call.envelope.body) // 4
+        prompt = estimate_tokens(call.request) if call.op in _TEXT else len(call.envelope.body) // 4
     except CallFailed:
         prompt = len(call.envelope.body) // CHARACTERS_PER_TOKEN
     return Usage(input=prompt, output=output, estimated=True)
@@ -225,6 +228,10 @@ class TappedReply:
     @property
     def over(self) -> bool:
         return self._reply.over and self._automaton.ended
+
+    @property
+    def content_type(self) -> bytes:
+        return self._reply.content_type
 
     def ready(self) -> Sequence[Frame]:
         frames = self._reply.ready()

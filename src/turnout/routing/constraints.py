@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from turnout.core.call import Op, Principal
+from turnout.core.call import PASSED, Op, Principal
 from turnout.core.card import Capability, Card
 from turnout.core.errors import Kind, fail
 from turnout.core.money import format_usd
-from turnout.routing.table import PolicyRule, RoutingTable, is_embedder
+from turnout.routing.table import PolicyRule, RoutingTable, cannot_chat, is_embedder
 
 
 class Refusal(Struct, frozen=True, gc=False):
@@ -93,14 +93,45 @@ def _policy_reason(card: Card, names: frozenset[str], policy: PolicyRule) -> str
     return None
 
 
+_DOES: Mapping[Op, Capability] = {
+    "completions": "completions",
+    "moderations": "moderations",
+    "images": "images",
+    "image_edits": "images",
+    "image_variations": "images",
+    "speech": "speech",
+    "transcriptions": "transcriptions",
+    "translations": "transcriptions",
+}
+
+
 def refusal_by_op(card: Card, op: Op) -> Refusal | None:
-    """Embedding models embed and do nothing else; chat models do not embed."""
+    """Embedding models embed and do nothing else; chat models do not embed. What is passed goes to its own dialect only.
+
+    Many chat models also complete; for the rest, what a model can do must be unknown or include it.
+    """
+    if op in PASSED:
+        return _refusal_by_passed_op(card, op)
     if op == "embeddings":
         if card.capabilities and "embeddings" not in card.capabilities:
             return Refusal("capability:embeddings", "it makes no embeddings")
     elif is_embedder(card):
         return Refusal("capability:chat", "it makes embeddings only")
+    elif cannot_chat(card):
+        return Refusal("capability:chat", f"it does {', '.join(sorted(card.capabilities))} only")
     return None
+
+
+def _refusal_by_passed_op(card: Card, op: Op) -> Refusal | None:
+    if card.dialect != PASSED[op]:
+        return Refusal(f"capability:{op}", f"the dialect {card.dialect} has no such operation")
+    if (
+        not card.capabilities
+        or _DOES[op] in card.capabilities
+        or (op == "completions" and not cannot_chat(card))
+    ):
+        return None
+    return Refusal(f"capability:{op}", f"it is not known to do {_DOES[op]}")
 
 
 def refusal_by_request(card: Card, demand: Demand, cost_nano: int | None) -> Refusal | None:

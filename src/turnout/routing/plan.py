@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, get_args
 
 from turnout.core.call import (
+    PASSED,
     Controls,
     Notice,
     Op,
@@ -29,8 +30,8 @@ from turnout.core.call import (
 from turnout.core.card import Card, Task, Tier
 from turnout.core.errors import CallFailed, Kind, fail
 from turnout.core.events import Usage
-from turnout.core.model import Request
-from turnout.core.money import NANO_PER_USD, cost_nano
+from turnout.core.model import Request, Text
+from turnout.core.money import NANO_PER_USD, Price, cost_nano, counted_cost_nano
 from turnout.routing import cues
 from turnout.routing.classification import classify_tier, found_cues, task_of
 from turnout.routing.constraints import (
@@ -89,7 +90,9 @@ def estimate_cost_nano(card: Card, tokens: TokenGuess) -> int | None:
 
 
 def _usage(tokens: TokenGuess) -> Usage:
-    return Usage(input=tokens.input, output=tokens.output_expected, estimated=True)
+    return Usage(
+        input=tokens.input, output=tokens.output_expected, estimated=True, characters=tokens.characters
+    )
 
 
 class Planner:
@@ -182,7 +185,12 @@ class Planner:
         features = read(asked)
         task = task_of(features, found_cues(features), asked, controls, None)
         tokens = _tokens(features, asked, task, op)
-        weighed = self._sift(order, refusals, _demand(features, asked, tokens, controls), tokens)
+        demand = _demand(features, asked, tokens, controls)
+        if op in PASSED:
+            demand = _demand_passed(op, demand)
+        weighed = self._sift(
+            order, refusals, demand, tokens, counted_cost_nano if op in PASSED else cost_nano
+        )
         return _plan(weighed, requested, None, None, tokens, explained)
 
     def _remember(self, requested: str, principal: Principal, op: Op, plan: Plan) -> None:
@@ -212,7 +220,13 @@ class Planner:
         explained: bool,
     ) -> Plan:
         if requested != "auto" and requested not in _TIERS and requested not in _TASKS:
-            raise self._unknown(requested, principal)
+            raise self._unknown(requested, principal, op)
+        if op in PASSED:
+            raise fail(
+                Kind.BAD_REQUEST,
+                f"{requested} chooses among chat models: for {op}, name a model",
+                param="model",
+            )
         refusals = self._permitted(controls, principal, op)
         asked = request()
         features = read(asked)
@@ -279,7 +293,12 @@ class Planner:
         return refusals
 
     def _sift(
-        self, order: tuple[Ranked, ...], refusals: _Refusals, demand: Demand, tokens: TokenGuess | None
+        self,
+        order: tuple[Ranked, ...],
+        refusals: _Refusals,
+        demand: Demand,
+        tokens: TokenGuess | None,
+        cost_of: Callable[[Usage, Price], int | None] = cost_nano,
     ) -> list[_Weighed]:
         """Apply every filter to every candidate. Raises the failure of the filter that removed the last."""
         usage = None if tokens is None else _usage(tokens)
@@ -289,7 +308,7 @@ class Planner:
             if ranked.label in labels:
                 continue
             price = ranked.card.price
-            cost = None if usage is None or price is None else cost_nano(usage, price)
+            cost = None if usage is None or price is None else cost_of(usage, price)
             refusal = refusals[ranked.key] or refusal_by_request(ranked.card, demand, cost)
             if refusal is None:
                 labels.add(ranked.label)
@@ -298,16 +317,18 @@ class Planner:
             raise _none_left(weighed)
         return weighed
 
-    def _unknown(self, requested: str, principal: Principal) -> CallFailed:
+    def _unknown(self, requested: str, principal: Principal, op: Op) -> CallFailed:
         """Suggests names that this key may use: an error is no place to learn what else exists."""
-        refusals = self._permitted(Controls(), principal, "chat")
+        refusals = self._permitted(Controls(), principal, op)
         allowed = [
             name
             for name, cards in self._table.cards.items()
             if any(refusals[key_of(card)] is None for card in cards)
         ]
         typed = requested[:NAME_CHARS_MAX]
-        close = difflib.get_close_matches(typed, [*allowed, *AUTO_NAMES], n=SUGGESTIONS_MAX)
+        if op not in PASSED:
+            allowed += AUTO_NAMES
+        close = difflib.get_close_matches(typed, allowed, n=SUGGESTIONS_MAX)
         hint = f"; did you mean {', '.join(close)}?" if close else "; GET /v1/models lists them"
         return fail(Kind.UNKNOWN_MODEL, f"no model is called {typed!r}{hint}", param="model")
 
@@ -334,6 +355,9 @@ def _terms(ranked: Ranked, cost: int | None) -> dict[str, float]:
 
 
 def _tokens(features: Features, asked: Request, task: TaskGuess, op: Op) -> TokenGuess:
+    if op in PASSED:
+        spoken = _characters(asked) if op == "speech" else 0
+        return TokenGuess(features.prompt_tokens, asked.params.max_tokens or 0, spoken)
     if op != "chat":
         return TokenGuess(features.prompt_tokens, 0)
     return TokenGuess(
@@ -341,9 +365,20 @@ def _tokens(features: Features, asked: Request, task: TaskGuess, op: Op) -> Toke
     )
 
 
+def _characters(asked: Request) -> int:
+    return sum(
+        len(part.text) for message in asked.messages for part in message.content if isinstance(part, Text)
+    )
+
+
 def _demand(features: Features, asked: Request, tokens: TokenGuess, controls: Controls) -> Demand:
     output = tokens.output_expected if asked.params.max_tokens is None else asked.params.max_tokens
     return Demand(features.needs, features.prompt_tokens + output, controls.budget_nano)
+
+
+def _demand_passed(op: Op, demand: Demand) -> Demand:
+    """Only a completion shares a window with its prompt; how sound and images fill one is their provider's affair."""
+    return demand if op == "completions" else Demand(budget_nano=demand.budget_nano)
 
 
 def _only_cheaper(weighed: list[_Weighed]) -> list[_Weighed]:

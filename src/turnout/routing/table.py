@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from turnout.core.card import TIERS, Card, Task, Tier
+from turnout.core.card import NOT_CHAT, TIERS, Card, Task, Tier
 from turnout.core.events import Usage
 from turnout.core.money import cost_nano
 
@@ -120,6 +120,11 @@ def is_embedder(card: Card) -> bool:
     return card.capabilities == {"embeddings"}
 
 
+def cannot_chat(card: Card) -> bool:
+    """A card known to do other things only: to embed, to speak, to make images."""
+    return bool(card.capabilities) and card.capabilities <= NOT_CHAT
+
+
 def _own_tier(cards: Sequence[Card], tier: Tier) -> tuple[Card, ...]:
-    own = [card for card in cards if card.tier == tier and not is_embedder(card)]
+    own = [card for card in cards if card.tier == tier and not cannot_chat(card)]
     return tuple(sorted(own, key=typical_cost_nano))

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 Family = Literal["openai", "anthropic"]
 Thinking = Literal["none", "hidden", "text", "signed"]
+Does = Literal["chat", "embeddings", "completions", "moderations", "images", "speech", "transcriptions"]
 
 
 class SimProvider(Struct, frozen=True):
@@ -38,6 +39,7 @@ class SimModel(Struct, frozen=True):
     thinking: Thinking = "none"
     embedding_size: int = 0
     requests_per_minute: int = 600_000
+    does: Does = "chat"
 
 
 SIM_PROVIDERS: tuple[SimProvider, ...] = (
@@ -55,8 +57,15 @@ SIM_MODELS: tuple[SimModel, ...] = (
     SimModel("openai", "gpt-5", 900, 60, 400_000, 128_000, 2, "hidden"),
     SimModel("openai", "gpt-5-mini", 600, 90, 400_000, 128_000, 1, "hidden"),
     SimModel("openai", "o4-mini", 1_100, 100, 200_000, 100_000, 2, "hidden"),
-    SimModel("openai", "text-embedding-3-small", 60, 1, 8_192, 1, embedding_size=1536),
-    SimModel("openai", "text-embedding-3-large", 80, 1, 8_192, 1, embedding_size=3072),
+    SimModel("openai", "text-embedding-3-small", 60, 1, 8_192, 1, embedding_size=1536, does="embeddings"),
+    SimModel("openai", "text-embedding-3-large", 80, 1, 8_192, 1, embedding_size=3072, does="embeddings"),
+    SimModel("openai", "gpt-3.5-turbo-instruct", 300, 120, 4_096, 4_096, 0, does="completions"),
+    SimModel("openai", "omni-moderation-latest", 90, 1, 32_768, 1, does="moderations"),
+    SimModel("openai", "gpt-image-1", 4_000, 500, 32_768, 1, does="images"),
+    SimModel("openai", "tts-1", 400, 200, 4_096, 1, does="speech"),
+    SimModel("openai", "gpt-4o-mini-tts", 400, 200, 4_096, 1, does="speech"),
+    SimModel("openai", "whisper-1", 800, 100, 16_000, 2_000, does="transcriptions"),
+    SimModel("openai", "gpt-4o-transcribe", 600, 100, 16_000, 2_000, does="transcriptions"),
     SimModel("anthropic", "claude-opus-4-1", 1_300, 45, 200_000, 32_000, 2, "signed"),
     SimModel("anthropic", "claude-sonnet-4-5", 800, 70, 200_000, 64_000, 1, "signed"),
     SimModel("anthropic", "claude-haiku-4-5", 450, 130, 200_000, 64_000, 0, "signed"),
@@ -66,7 +75,7 @@ SIM_MODELS: tuple[SimModel, ...] = (
     SimModel("deepseek", "deepseek-reasoner", 900, 50, 128_000, 65_536, 2, "text"),
     SimModel("mistral", "mistral-large-latest", 500, 65, 131_072, 32_768, 1),
     SimModel("mistral", "mistral-small-latest", 280, 140, 131_072, 32_768, 0),
-    SimModel("mistral", "mistral-embed", 70, 1, 8_192, 1, embedding_size=1024),
+    SimModel("mistral", "mistral-embed", 70, 1, 8_192, 1, embedding_size=1024, does="embeddings"),
     SimModel("google", "gemini-2.5-pro", 1_000, 90, 1_048_576, 65_536, 2, "hidden"),
     SimModel("google", "gemini-2.5-flash", 380, 190, 1_048_576, 65_536, 1),
     SimModel("google", "gemini-2.5-flash-lite", 260, 260, 1_048_576, 65_536, 0),

@@ -9,7 +9,15 @@ from typing import Any
 
 import msgspec
 
-from turnout.sim import anthropic, anthropic_replies, embeddings, openai, openai_replies, refusals
+from turnout.sim import (
+    anthropic,
+    anthropic_replies,
+    embeddings,
+    openai,
+    openai_more,
+    openai_replies,
+    refusals,
+)
 from turnout.sim.ask import Ask, Said, SimError
 from turnout.sim.brain import think
 from turnout.sim.caching import CACHEABLE_TOKENS_MIN, PromptCache
@@ -71,7 +79,11 @@ class Service:
             raise SimError(
                 404, "invalid_request_error", f"Unknown request URL: {request.method} {request.path}."
             )
-        data = parse(request.body)
+        content_type = request.headers.get("content-type", "")
+        is_form = content_type.lower().startswith("multipart/form-data")
+        data = openai_more.read_form(content_type, request.body) if is_form else parse(request.body)
+        if path == "/moderations":
+            data.setdefault("model", "omni-moderation-latest")
         model = self._model(data)
         fault = self.control.faults.pick(model.id, request.headers.get("x-sim-fault"))
         if fault is not None and await self._broken(exchange, fault):
@@ -96,8 +108,31 @@ class Service:
             await send_whole(
                 exchange, embeddings.embeddings(data, model), headers, self._seconds(model, 0), fault
             )
+        elif self.provider.name == "openai" and path in openai_more.READERS:
+            await self._more(exchange, path, data, model, headers, fault)
         else:
             raise SimError(404, "invalid_request_error", f"Unknown request URL: POST {request.path}.")
+
+    async def _more(
+        self,
+        exchange: Exchange,
+        path: str,
+        data: dict[str, Any],
+        model: SimModel,
+        headers: dict[str, str],
+        fault: Fault | None,
+    ) -> None:
+        """What only OpenAI has."""
+        does, prefix, reader = openai_more.READERS[path]
+        if model.does != does:
+            raise openai_more.refuse(model, path)
+        out = reader(data, model, self._seed, self._id(prefix, 29))
+        headers = {**headers, "content-type": out.content_type}
+        if out.stream is not None:
+            await send_stream(exchange, out.stream, headers, self._pace(model, fault), fault)
+            return
+        seconds = self._seconds(model, out.output) if fault is None else self._pace(model, fault).first_s
+        await send_whole(exchange, out.body, headers, seconds, fault)
 
     def _authenticate(self, request: Request) -> None:
         """Anthropic takes its own header, or a bearer token as its newer SDKs send; the others a bearer token."""
@@ -149,7 +184,7 @@ class Service:
         headers: dict[str, str],
         fault: Fault | None,
     ) -> None:
-        if model.embedding_size:
+        if model.does != "chat":
             raise refusals.not_chat(self.provider, model)
         ask, wants = openai.read(data, model)
         if ask.prompt_tokens > model.context_window:

@@ -15,10 +15,11 @@ from decimal import Decimal
 from msgspec import Struct
 
 from turnout.config import schema
-from turnout.core.call import Envelope, Op
+from turnout.config.addresses import blanks
+from turnout.core.call import PASSED, Envelope, Op
 from turnout.core.card import Capability, Card, Deadlines, Tier
 from turnout.core.model import DialectName
-from turnout.core.money import Price, Rates, usd_per_mtok
+from turnout.core.money import PICO_PER_USD, MediaRates, Price, Rates, usd_per_mtok
 from turnout.upstream.known import Known, KnownModel, KnownProvider
 from turnout.upstream.prices import PriceBook, PriceFact
 from turnout.upstream.signers import (
@@ -29,7 +30,8 @@ from turnout.upstream.signers import (
     request_signer,
 )
 from turnout.upstream.transport import Origin, Timeouts
-from turnout.wire.codec import Codec, ProviderCodec, Target
+from turnout.wire import quirks
+from turnout.wire.codec import Codec, PassingCodec, ProviderCodec, Target
 
 USER_AGENT = "turnout"
 
@@ -42,7 +44,7 @@ class Route(Struct, frozen=True):
     """How to reach one model. `heads` holds the request head up to, not including, the content length.
 
     `rewrite` is `None` for a dialect that no client speaks, whose bodies are always encoded; `sign` is there where each
-    request needs a signature of its own.
+    request needs a signature of its own; `passing` where the dialect has operations that are passed as they are.
     """
 
     card: Card
@@ -55,6 +57,7 @@ class Route(Struct, frozen=True):
     timeouts: Timeouts
     unary_timeouts: Timeouts
     sign: RequestSigner | None = None
+    passing: PassingCodec | None = None
 
 
 class Catalog(Struct, frozen=True):
@@ -102,6 +105,7 @@ def build(
         fact = prices.lookup(site.prices_from, model.id or _known_id(known, name, model), at)
         if fact is not None and fact.until is not None and model.price is None:
             until = fact.until if until is None else min(until, fact.until)
+        _check_quirks(f"models.{name}.quirks", model.quirks, site.dialect)
         cards[name] = card = _card(name, model, site, known.models.get(name), fact)
         if site.dialect not in codecs:
             raise CatalogError(f"providers.{site.name}.dialect: {site.dialect} is not served by this version")
@@ -127,9 +131,17 @@ def _site(name: str, provider: schema.Provider, known: Known, config: schema.Con
     fact = known.providers.get(name) or KnownProvider()
     dialect = provider.dialect or fact.dialect
     base_url = provider.base_url or fact.base_url
-    if dialect is None or base_url is None:
+    if dialect is None or (base_url is None and name not in known.providers):
         raise CatalogError(f"providers.{name}: not a known provider, so it needs `dialect` and `base_url`")
+    if base_url is None:
+        raise CatalogError(f"providers.{name}: its address is nobody's but yours, so it needs `base_url`")
+    if wanting := blanks(base_url):
+        variables = " and ".join(f"`{variable}`" for variable in wanting)
+        raise CatalogError(
+            f"providers.{name}: its address is {base_url}, so it needs `base_url`, or {variables} in the environment"
+        )
     origin, base_path = Origin.of(base_url)
+    _check_quirks(f"providers.{name}.quirks", provider.quirks or (), dialect)
     signer = provider.signer or fact.signer or BY_DIALECT.get(dialect, "bearer")
     if signer not in SIGNERS:
         raise CatalogError(f"providers.{name}.signer: {signer!r} is not one of {', '.join(sorted(SIGNERS))}")
@@ -146,10 +158,22 @@ def _site(name: str, provider: schema.Provider, known: Known, config: schema.Con
         headers=headers,
         sign=sign,
         tags=frozenset(provider.tags if provider.tags is not None else fact.tags),
-        quirks=frozenset(provider.quirks if provider.quirks is not None else fact.quirks),
+        quirks=frozenset(_understood(fact.quirks, dialect) if provider.quirks is None else provider.quirks),
         prices_from=provider.prices_from or fact.prices_from or name,
         deadlines=_deadlines(Deadlines(), config.resilience.deadlines, provider.deadlines),
     )
+
+
+def _understood(words: tuple[str, ...], dialect: DialectName) -> tuple[str, ...]:
+    """Shipped words, for a provider that a configuration may have given another dialect."""
+    return tuple(word for word in words if quirks.meaning(dialect, word) is not None)
+
+
+def _check_quirks(where: str, words: tuple[str, ...], dialect: DialectName) -> None:
+    for word in words:
+        if quirks.meaning(dialect, word) is None:
+            allowed = ", ".join(quirks.spelled(dialect))
+            raise CatalogError(f"{where}: {word!r} means nothing to {dialect}; the words are {allowed}")
 
 
 def _deadlines(base: Deadlines, *scopes: schema.Deadlines) -> Deadlines:
@@ -168,8 +192,10 @@ def _card(
 ) -> Card:
     if known is not None and known.provider != site.name:
         known = None
-    capabilities: tuple[Capability, ...] = model.capabilities or (known.capabilities if known else ())
     price = _price(model.price) if model.price is not None else (fact.price if fact is not None else None)
+    capabilities: tuple[Capability, ...] = (
+        model.capabilities or (known.capabilities if known else ()) or _sold_for(price)
+    )
     return Card(
         name=name,
         provider=site.name,
@@ -184,9 +210,20 @@ def _card(
         max_output=model.max_output or (known.max_output if known else None),
         price=price,
         fallbacks=model.fallbacks,
-        quirks=site.quirks | frozenset(model.quirks) | frozenset(known.quirks if known else ()),
+        quirks=site.quirks
+        | frozenset(model.quirks)
+        | frozenset(_understood(known.quirks, site.dialect) if known else ()),
         deadlines=_deadlines(site.deadlines, model.deadlines),
     )
+
+
+def _sold_for(price: Price | None) -> tuple[Capability, ...]:
+    """Of a model of which nobody said what it can: sold by the character it speaks, by the hour it hears, else unknown."""
+    if price is None or price.rates.media is None or price.rates.input or price.rates.output:
+        return ()
+    if price.rates.media.character:
+        return ("speech",)
+    return ("transcriptions",) if price.rates.media.audio_hour else ()
 
 
 def _tier_of(price: Price | None) -> Tier:
@@ -213,8 +250,19 @@ def _price(price: schema.Price) -> Price:
         cache_write_1h=maybe(price.cache_write_1h),
         input_audio=maybe(price.input_audio),
         output_audio=maybe(price.output_audio),
+        media=_media(price, maybe),
     )
     return Price(rates=rates, source="config")
+
+
+def _media(price: schema.Price, maybe: Callable[[float | None], int | None]) -> MediaRates | None:
+    media = MediaRates(
+        input_image=maybe(price.input_image),
+        output_image=maybe(price.output_image),
+        character=maybe(price.input_characters) or 0,
+        audio_hour=int(Decimal(str(price.audio_hour or 0)) * PICO_PER_USD),
+    )
+    return None if media == MediaRates() else media
 
 
 def _route(card: Card, site: _Site, codec: ProviderCodec) -> Route:
@@ -231,6 +279,10 @@ def _route(card: Card, site: _Site, codec: ProviderCodec) -> Route:
                 codec.path(op, target, stream),
                 codec.stream_content_type if stream else b"application/json",
             )
+    for op, dialect in PASSED.items():
+        if dialect == codec.name:
+            head = _head(site, codec.path(op, target, False), b"*/*")
+            heads[op, False] = heads[op, True] = head
     connect_s, tls_s, total_s = d.connect_ms / 1000, d.tls_ms / 1000, d.total_ms / 1000
     return Route(
         card=card,
@@ -243,6 +295,7 @@ def _route(card: Card, site: _Site, codec: ProviderCodec) -> Route:
         timeouts=Timeouts(connect_s, tls_s, d.first_token_ms / 1000, d.stall_ms / 1000, total_s),
         unary_timeouts=Timeouts(connect_s, tls_s, total_s, d.stall_ms / 1000, total_s),
         sign=site.sign,
+        passing=codec if isinstance(codec, PassingCodec) else None,
     )
 
 

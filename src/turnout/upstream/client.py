@@ -18,18 +18,19 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from turnout.core.call import Call, Reply
+from turnout.core.call import PASSED, Call, Reply
 from turnout.core.card import Card
-from turnout.core.errors import CallFailed, Failure, Kind, Told
+from turnout.core.errors import CallFailed, Failure, Kind, Told, fail
 from turnout.core.events import CONTENT_TYPES, Event, Failed, Finished, Frame, Started, Stop
 from turnout.core.model import DialectName, Request
 from turnout.upstream.catalog import Route
 from turnout.upstream.fetching import Fetcher
 from turnout.upstream.media import with_media
 from turnout.upstream.transport import Response, Timeouts, Transport, TransportError
-from turnout.wire.codec import StreamDecoder
+from turnout.wire.codec import EmbeddingCodec, Encoded, StreamDecoder
 
 _TOLD_BYTES_MAX = 64 * 1024
+_JSON_TYPE = b"content-type: application/json\r\n"
 _TRAILING_S = 2.0  # how long to wait for the end of a body whose terminal event has been seen
 _ENDS_EMPTY = frozenset({"length", "content_filter", "refusal", "pause", "tool_use"})
 """Reasons for which a reply without content is an answer and not a failure."""
@@ -64,7 +65,7 @@ class Upstream:
         """Raises `CallFailed`."""
         route = self._routes[card.name]
         translated: Request | None = None
-        if route.rewrite is None or call.dialect != route.card.dialect:
+        if call.dialect != route.card.dialect and call.op != "embeddings":
             translated = await self._translatable(call, route)
         head, body = _encode(call, route, translated)
         stream = call.envelope.stream
@@ -74,8 +75,11 @@ class Upstream:
             response = await self._transport.request(route.origin, head, body, timeouts)
             if not 200 <= response.status < 300:
                 raise await _refusal(response, route)
+            if call.op in PASSED:
+                return await self._open_passed(response, call, route, timeouts)
             if _is_stream(response, route, stream):
-                return await self._open_stream(response, route, timeouts)
+                decoder = route.codec.stream_decoder(route.target.quirks)
+                return await self._open_stream(response, route, decoder, timeouts)
             return _whole(response.take_all() or await response.read_all(), route, call)
         except TransportError as error:
             raise CallFailed(_transport_failure(error, route, False)) from None
@@ -101,10 +105,28 @@ class Upstream:
             return timeouts
         return Timeouts(*[min(getattr(timeouts, name), left_s) for name in Timeouts.__struct_fields__])
 
-    async def _open_stream(self, response: Response, route: Route, timeouts: Timeouts) -> Reply:
-        reply = StreamReply(
-            response, route, route.codec.stream_decoder(route.target.quirks), self._clock, timeouts.stall_s
-        )
+    async def _open_passed(self, response: Response, call: Call, route: Route, timeouts: Timeouts) -> Reply:
+        """What came decides whether it is read whole; without a content type it is taken for sound where sound was asked for."""
+        passing = route.passing
+        assert passing is not None
+        content_type = response.header(b"content-type")
+        if content_type is None:
+            content_type = b"application/octet-stream" if call.op == "speech" else b"application/json"
+        if passing.is_whole(content_type):
+            body = response.take_all() or await response.read_all()
+            return _passed_whole(body, response.framed, content_type, route, call)
+        decoder = passing.passed_decoder(call.op, call.envelope, content_type, route.target.quirks)
+        return await self._open_stream(response, route, decoder, timeouts, content_type)
+
+    async def _open_stream(
+        self,
+        response: Response,
+        route: Route,
+        decoder: StreamDecoder,
+        timeouts: Timeouts,
+        content_type: bytes = b"",
+    ) -> Reply:
+        reply = StreamReply(response, route, decoder, self._clock, timeouts.stall_s, content_type)
         response.automatic = False
         response.deadline = self._clock() + timeouts.first_byte_s
         try:
@@ -128,12 +150,14 @@ def _left_s(call: Call) -> float | None:
 def _encode(call: Call, route: Route, translated: Request | None) -> tuple[bytes, bytes]:
     """Request head and body; `translated` is there unless the client's own body is sent on."""
     head = route.heads[call.op, call.envelope.stream]
-    if translated is None and route.rewrite is not None:
+    if call.envelope.form is not None:
+        head = head.replace(_JSON_TYPE, b"content-type: %b\r\n" % call.envelope.form.content_type, 1)
+    if call.dialect == route.card.dialect and route.rewrite is not None:
         body = route.rewrite(call.envelope, route.target)
         call.dropped = ()
         forward = call.forward
     else:
-        encoded = route.codec.encode_request(translated or call.request, route.target)
+        encoded = _translate(call, route, translated)
         body, call.dropped = encoded.body, encoded.dropped
         forward = b""
     if forward or route.required:
@@ -144,6 +168,18 @@ def _encode(call: Call, route: Route, translated: Request | None) -> tuple[bytes
     if route.sign is not None:
         head += route.sign(head[5 : head.index(b" ", 5)].decode("latin-1"), body)  # `POST <path> HTTP/1.1`
     return head, body
+
+
+def _translate(call: Call, route: Route, translated: Request | None) -> Encoded:
+    if call.op == "embeddings":
+        return _embedder(route).encode_embeddings(call.envelope.body, route.target)
+    return route.codec.encode_request(translated or call.request, route.target)
+
+
+def _embedder(route: Route) -> EmbeddingCodec:
+    if not isinstance(route.codec, EmbeddingCodec):
+        raise fail(Kind.UNSUPPORTED, f"Embeddings of {route.card.provider} are not supported.")
+    return route.codec
 
 
 def _is_stream(response: Response, route: Route, asked: bool) -> bool:
@@ -180,7 +216,11 @@ def _whole(body: bytes, route: Route, call: Call) -> Reply:
     if call.op != "chat":
         usage = route.codec.decode_usage(call.op, body)
         events: tuple[Event, ...] = (Started(), *((usage,) if usage is not None else ()), Finished())
-        return WholeReply(route.card, (Frame(body, events),))
+        if call.op == "embeddings" and call.dialect != route.card.dialect:
+            body = _embedder(route).decode_embeddings(body, route.card.id, call.envelope.body)
+        reply = WholeReply(route.card, (Frame(body, events),))
+        reply.dialect = call.dialect  # translated, where it had to be
+        return reply
     events = route.codec.decode_answer(body)
     last = events[-1]
     reply = WholeReply(route.card, (Frame(body, events),))
@@ -189,6 +229,20 @@ def _whole(body: bytes, route: Route, call: Call) -> Reply:
     if _is_empty(events):
         raise EmptyCompletion(_empty(route), reply)
     return reply
+
+
+def _passed_whole(body: bytes, framed: bool, content_type: bytes, route: Route, call: Call) -> Reply:
+    passing = route.passing
+    assert passing is not None
+    events = passing.decode_passed(call.op, call.envelope, content_type, body)
+    last = events[-1]
+    if type(last) is Failed:
+        raise CallFailed(replace(last.failure, provider=route.card.provider))
+    if not framed and content_type.startswith(b"text/"):  # JSON shows by itself that it is whole
+        raise CallFailed(
+            Failure(Kind.TRUNCATED, "The provider's reply ended early.", provider=route.card.provider)
+        )
+    return WholeReply(route.card, (Frame(body, events),), content_type)
 
 
 def _is_empty(events: Sequence[Event]) -> bool:
@@ -206,12 +260,13 @@ def _empty(route: Route) -> Failure:
 class WholeReply:
     """A reply that came in one piece."""
 
-    __slots__ = ("_frames", "card", "dialect")
+    __slots__ = ("_frames", "card", "content_type", "dialect")
 
     streamed = False
 
-    def __init__(self, card: Card, frames: tuple[Frame, ...]) -> None:
+    def __init__(self, card: Card, frames: tuple[Frame, ...], content_type: bytes = b"") -> None:
         self.card = card
+        self.content_type = content_type
         self.dialect: DialectName = card.dialect
         self._frames = frames
 
@@ -243,15 +298,23 @@ class StreamReply:
         "_route",
         "_stall_s",
         "card",
+        "content_type",
         "dialect",
     )
 
     streamed = True
 
     def __init__(
-        self, response: Response, route: Route, decoder: StreamDecoder, clock: Clock, stall_s: float
+        self,
+        response: Response,
+        route: Route,
+        decoder: StreamDecoder,
+        clock: Clock,
+        stall_s: float,
+        content_type: bytes = b"",
     ) -> None:
         self.card = route.card
+        self.content_type = content_type
         self.dialect: DialectName = route.card.dialect
         self._response = response
         self._route = route

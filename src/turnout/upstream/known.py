@@ -19,9 +19,11 @@ _FILE = Path(__file__).with_name("known.json")
 
 
 class KnownProvider(Struct, frozen=True, forbid_unknown_fields=True):
-    """`key_variable` is the environment variable that the provider's own SDK reads; absent: no key is needed.
+    """`key_variable` is the environment variable that the provider's own SDK reads; absent: no key is needed, or it has no usual one.
 
-    `prices_from` is the provider's id in the price data, where it differs.
+    `base_url` may have blanks such as `{AZURE_RESOURCE_NAME}`, which environment variables fill. `prices_from` is the
+    provider's id in the price data, where it differs; `unpriced` is said of servers of one's own. `simulated_dialect` is what
+    the demo's simulation of the provider speaks, where it differs.
     """
 
     dialect: DialectName | None = None
@@ -31,10 +33,13 @@ class KnownProvider(Struct, frozen=True, forbid_unknown_fields=True):
     quirks: tuple[str, ...] = ()
     prices_from: str | None = None
     signer: str | None = None
+    unpriced: bool = False
+    simulated_dialect: DialectName | None = None
+    note: str = ""
 
 
 class KnownModel(Struct, frozen=True, forbid_unknown_fields=True):
-    """`name` is what callers type, `id` what the provider calls it; windows are tokens."""
+    """`name` is what callers type, `id` what the provider calls it; windows are tokens. `demo`: served without any key, simulated."""
 
     name: str
     provider: str
@@ -44,6 +49,7 @@ class KnownModel(Struct, frozen=True, forbid_unknown_fields=True):
     context_window: int | None = None
     max_output: int | None = None
     quirks: tuple[str, ...] = ()
+    demo: bool = False
 
 
 class Known(Struct, frozen=True):

@@ -5,8 +5,8 @@ extract has whole numbers of pico-dollars only and is decoded a provider at a ti
 choosing by date are in `prices`.
 
 Kept are the classes that `core.money` has, as whole pico-dollars a token (a few prices are finer and are rounded, half up, which is
-half a dollar in a million million tokens at most). What else a model is sold by is listed in `UNPRICED` with what Turnout
-does instead, and is named with every price that leaves it out; a model that has no price by the token has none here.
+half a dollar in a million million tokens at most); an hour of sound is kept as an hour. What else a model is sold by is listed in `UNPRICED` with what Turnout
+does instead, and is named with every price that leaves it out; a model that has no price by anything kept has none here.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 from msgspec import Raw, Struct
 
-from turnout.core.money import PICO_PER_USD_PER_MTOK, Price, Rates, Step
+from turnout.core.money import PICO_PER_USD, PICO_PER_USD_PER_MTOK, MediaRates, Price, Rates, Step
 
 if TYPE_CHECKING:
     from genai_prices import types as genai
 
-FORMAT = 2
+FORMAT = 3
 _PICO_PER_USD_PER_KCOUNT = 1_000_000_000  # 1 USD per thousand = 1e-3 USD each
 
 Op = Literal["starts_with", "ends_with", "contains", "equals", "regex", "or", "and"]
@@ -40,22 +40,24 @@ _CLASSES = {
     "input_audio": "input_audio_mtok",
     "output_audio": "output_audio_mtok",
 }
+_IMAGES = {"input_image": "input_image_mtok", "output_image": "output_image_mtok"}
+_HOURS = (
+    "input_audio_hours",
+    "audio_hours",
+)  # the first that is given counts: where both are, they are one price
+_CHARACTERS = "input_mchars"
+_FREE = frozenset({"moderation"})  # listed without any price, and known to cost nothing
 _COUNTS = {"request_pico": "requests_kcount", "web_search_pico": "web_searches_kcount"}
-_PRICED = frozenset({*_CLASSES.values(), *_COUNTS.values()})
+_PRICED = frozenset({*_CLASSES.values(), *_COUNTS.values(), *_IMAGES.values(), *_HOURS, _CHARACTERS})
 
 UNPRICED: Mapping[str, str] = {
     "cache_audio_read_mtok": "audio read from a cache costs what text does",
     "cache_image_read_mtok": "images read from a cache cost what text does",
-    "input_image_mtok": "images cost what text does",
     "input_video_mtok": "video costs what text does",
-    "output_image_mtok": "generated images cost what text does",
     "output_video_mtok": "generated video costs what text does",
     "output_reasoning_mtok": "reasoning costs what the rest of the output does",
     "output_citation_mtok": "citations are not counted",
     "storage_searches_kcount": "searches of files kept by the provider are not counted",
-    "audio_hours": "time is not counted",
-    "input_audio_hours": "time is not counted",
-    "input_mchars": "characters are not counted",
     "input_document_kpages": "pages are not counted",
     "input_annotated_document_kpages": "pages are not counted",
     "input_text_messages_kcount": "messages are not counted",
@@ -72,7 +74,7 @@ class Clause(Struct, frozen=True, array_like=True):
 
 
 class Condition(Struct, frozen=True, array_like=True):
-    """A price, from a date on or in a part of every day (UTC), or always. Absent: not sold by the token then.
+    """A price, from a date on or in a part of every day (UTC), or always. Absent: sold by nothing that is counted.
 
     `unpriced`: the keys of the price data that the price leaves out, as listed in `UNPRICED`.
     """
@@ -173,7 +175,10 @@ def _conditions(model: genai.ModelInfo, source: str) -> Iterator[Condition]:
     from genai_prices import types as genai
 
     if isinstance(model.prices, genai.ModelPrice):
-        yield Condition(_price(model.prices, source), unpriced=_unpriced(model.prices))
+        price = (
+            _free(source) if model.id in _FREE and not vars(model.prices) else _price(model.prices, source)
+        )
+        yield Condition(price, unpriced=_unpriced(model.prices))
         return
     for conditional in model.prices:
         constraint, start, daily = conditional.constraint, None, None
@@ -214,19 +219,24 @@ def _clause(clause: genai.MatchLogic) -> Clause:
     return Clause("equals", clause.equals.lower())
 
 
+def _free(source: str) -> Price:
+    return Price(Rates(input=0, output=0), source=source)
+
+
 def _price(prices: genai.ModelPrice, source: str) -> Price | None:
-    """Absent for a model that is not sold by the token."""
+    """Absent for a model that is sold by nothing that is counted."""
     from genai_prices import types as genai
 
+    media = _media(prices)
     amounts = {name: getattr(prices, key) for name, key in _CLASSES.items()}
-    if amounts["input"] is None and amounts["output"] is None:
+    if amounts["input"] is None and amounts["output"] is None and media is None:
         return None
     tiered = [amount for amount in amounts.values() if isinstance(amount, genai.TieredPrices)]
     starts = sorted({tier.start for amount in tiered for tier in amount.tiers})
     counts = {name: _each(getattr(prices, key)) for name, key in _COUNTS.items()}
     return Price(
-        rates=_rates(amounts, None),
-        steps=tuple(Step(start, _rates(amounts, start)) for start in starts),
+        rates=_rates(amounts, None, media),
+        steps=tuple(Step(start, _rates(amounts, start, media)) for start in starts),
         source=source,
         **counts,
     )
@@ -239,11 +249,29 @@ def _each(amount: Decimal | genai.TieredPrices | None) -> int:
     return _rounded((amount if isinstance(amount, Decimal) else amount.base) * _PICO_PER_USD_PER_KCOUNT)
 
 
-def _rates(amounts: dict[str, Decimal | genai.TieredPrices | None], start: int | None) -> Rates:
+def _media(prices: genai.ModelPrice) -> MediaRates | None:
+    """None of these has steps in the data; if one had, its first would count."""
+    images = {name: _pico(getattr(prices, key), None) for name, key in _IMAGES.items()}
+    hour = next((amount for key in _HOURS if (amount := _base(getattr(prices, key))) is not None), None)
+    media = MediaRates(
+        **images,
+        character=_pico(getattr(prices, _CHARACTERS), None) or 0,
+        audio_hour=0 if hour is None else _rounded(hour * PICO_PER_USD),
+    )
+    return None if media == MediaRates() else media
+
+
+def _base(amount: Decimal | genai.TieredPrices | None) -> Decimal | None:
+    return amount if amount is None or isinstance(amount, Decimal) else amount.base
+
+
+def _rates(
+    amounts: dict[str, Decimal | genai.TieredPrices | None], start: int | None, media: MediaRates | None
+) -> Rates:
     """What holds for prompts over `start` tokens; for `None`, from the first token on."""
     picos = {name: _pico(amount, start) for name, amount in amounts.items()}
     given, made = picos.pop("input") or 0, picos.pop("output") or 0
-    return Rates(input=given, output=made, **picos)
+    return Rates(input=given, output=made, **picos, media=media)
 
 
 def _pico(amount: Decimal | genai.TieredPrices | None, start: int | None) -> int | None:

@@ -185,6 +185,50 @@ class Codec(ClientCodec, ProviderCodec, Protocol):
     def relay(self, meta: Meta) -> Relay: ...
 
 
+@runtime_checkable
+class EmbeddingCodec(Protocol):
+    """A provider's dialect whose embeddings are translated from and to OpenAI's shape, in which clients ask for them."""
+
+    def encode_embeddings(self, body: bytes, target: Target) -> Encoded:
+        """Raises `CallFailed(BAD_REQUEST)`."""
+        ...
+
+    def decode_embeddings(self, reply: bytes, model: str, asked: bytes) -> bytes:
+        """`asked` is the client's body: it may want the vectors as base64. Raises `CallFailed(MALFORMED)`."""
+        ...
+
+
+@runtime_checkable
+class PassingCodec(Protocol):
+    """A dialect with operations that others have not (`core.call.PASSED`): bodies pass as they are, and are metered.
+
+    `Codec.rewrite`, `relay` and `path` serve these operations, too. A reply is whole (JSON, text), a stream of events, or bytes
+    that only end (sound): its content type says which.
+    """
+
+    def peek_passed(self, op: Op, content_type: bytes, body: bytes) -> Envelope:
+        """Open a JSON body or a form. Raises `CallFailed(BAD_REQUEST)`."""
+        ...
+
+    def describe_passed(self, op: Op, envelope: Envelope) -> Request:
+        """The request as far as routing looks at it: its text, and in `params.max_tokens` how much may come of it."""
+        ...
+
+    def is_whole(self, content_type: bytes) -> bool:
+        """Is a reply of this type read whole before it is passed on?"""
+        ...
+
+    def decode_passed(
+        self, op: Op, envelope: Envelope, content_type: bytes, body: bytes
+    ) -> tuple[Event, ...]:
+        """Events of a whole body: usage, where there is any, and the terminal event."""
+        ...
+
+    def passed_decoder(
+        self, op: Op, envelope: Envelope, content_type: bytes, quirks: frozenset[str]
+    ) -> StreamDecoder: ...
+
+
 LINE_BYTES_MAX = 16 * 1024 * 1024  # longest SSE event accepted; beyond it the stream is malformed
 
 Fields = Mapping[str, Raw]

@@ -13,11 +13,12 @@ from turnout.wire.bedrock import CODEC as BEDROCK
 from turnout.wire.bedrock import INVOKE_ANTHROPIC as BEDROCK_ANTHROPIC
 from turnout.wire.codec import Codec, ProviderCodec
 from turnout.wire.cohere import CODEC as COHERE
+from turnout.wire.gemini import CODEC as GEMINI
 from turnout.wire.mistral import CODEC as MISTRAL
 from turnout.wire.ollama import CODEC as OLLAMA
 from turnout.wire.openai_chat import CODEC as OPENAI_CHAT
 
-_CLIENTS: tuple[Codec, ...] = (OPENAI_CHAT, ANTHROPIC)
+_CLIENTS: tuple[Codec, ...] = (OPENAI_CHAT, ANTHROPIC, GEMINI)
 _PROVIDERS_ONLY: tuple[ProviderCodec, ...] = (BEDROCK, BEDROCK_ANTHROPIC, COHERE, MISTRAL, OLLAMA)
 
 CODECS: Mapping[DialectName, Codec] = {codec.name: codec for codec in _CLIENTS}

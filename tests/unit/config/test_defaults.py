@@ -8,7 +8,7 @@ import pytest
 
 from turnout.config.defaults import demo_config, init_text, with_known_keys
 from turnout.config.load import load_text
-from turnout.core.card import TIERS, Task
+from turnout.core.card import NOT_CHAT, TIERS, Task
 from turnout.upstream.known import load_known
 
 KNOWN = load_known()
@@ -16,9 +16,9 @@ SIX = ("openai", "anthropic", "google", "mistral", "deepseek", "groq")
 URLS = {name: f"http://127.0.0.1:9/{name}" for name in SIX}
 
 
-def test_the_demo_serves_every_known_model() -> None:
+def test_the_demo_serves_the_models_that_are_marked_for_it() -> None:
     config = demo_config(KNOWN, URLS, {})
-    assert config.models.keys() == KNOWN.models.keys()
+    assert set(config.models) == {name for name, model in KNOWN.models.items() if model.demo}
     assert {name: p.base_url for name, p in config.providers.items()} == URLS
     assert all(p.api_key == f"sim-{name}" for name, p in config.providers.items())
     assert config.routing.tiers.keys() == set(TIERS)
@@ -28,7 +28,7 @@ def test_the_demo_serves_every_known_model() -> None:
 def test_the_demo_falls_back_to_other_providers() -> None:
     models = demo_config(KNOWN, URLS, {}).models
     for name, model in models.items():
-        if "embeddings" in KNOWN.models[name].capabilities:
+        if NOT_CHAT.issuperset(KNOWN.models[name].capabilities):
             assert model.fallbacks == ()
             continue
         providers = [models[fallback].provider for fallback in model.fallbacks]
@@ -43,6 +43,41 @@ def test_a_key_in_the_environment_makes_a_provider_real() -> None:
     assert config.providers["groq"].base_url == "https://api.groq.com/openai/v1"
     assert config.providers["groq"].api_key == "gsk-1"
     assert config.providers["openai"].api_key == "sim-openai"
+    assert "gpt-oss-120b" in config.models and "gpt-4.1" not in config.models
+
+
+def test_a_key_brings_models_that_are_not_simulated() -> None:
+    env = {"MOONSHOT_API_KEY": "sk-1", "CLOUDFLARE_API_TOKEN": "cf-1"}
+    config = demo_config(KNOWN, URLS, env)
+    assert config.providers["moonshot"].api_key == "sk-1"
+    assert "kimi-k3" in config.models
+    assert "cloudflare" not in config.providers, "its address needs the account"
+    config = demo_config(KNOWN, URLS, {**env, "CLOUDFLARE_ACCOUNT_ID": "abc"})
+    assert (
+        config.providers["cloudflare"].base_url == "https://api.cloudflare.com/client/v4/accounts/abc/ai/v1"
+    )
+
+
+def test_an_address_is_filled_from_the_environment() -> None:
+    text = """
+providers:
+  bedrock: {api_key: "AKID:secret"}
+  azure: {base_url: "https://proxy.example/openai/v1"}
+models:
+  nova: {provider: bedrock, id: "amazon.nova-pro-v1:0"}
+  g: {provider: azure_deployments}
+  s: {provider: snowflake}
+"""
+    env = {"AWS_REGION": "eu-west-1", "AZURE_RESOURCE_NAME": "res", "AZURE_OPENAI_API_KEY": "az-1"}
+    env["SNOWFLAKE_ACCOUNT"] = "evil.example/x"
+    config = with_known_keys(load_text(text, "t", {}, tuple(KNOWN.providers)), KNOWN, env)
+    assert config.providers["bedrock"].base_url == "https://bedrock-runtime.eu-west-1.amazonaws.com"
+    assert config.providers["bedrock"].api_key == "AKID:secret"
+    assert config.providers["azure"].base_url == "https://proxy.example/openai/v1"
+    assert config.providers["azure"].api_key is None, "a key goes to nobody but its provider"
+    assert config.providers["azure_deployments"].base_url == "https://res.openai.azure.com/openai"
+    assert config.providers["azure_deployments"].api_key == "az-1"
+    assert "snowflake" not in config.providers, "a value that is no host name fills nothing"
 
 
 def test_the_demo_of_few_providers_has_no_dangling_names() -> None:
@@ -85,7 +120,9 @@ models:
   a: {provider: anthropic}
   b: {provider: google}
 """
-    env = {p.key_variable: f"key-of-{name}" for name, p in KNOWN.providers.items() if p.key_variable}
+    env: dict[str, str] = {}
+    for name, provider in KNOWN.providers.items():
+        env.setdefault(provider.key_variable or "", f"key-of-{name}")
     del env["GEMINI_API_KEY"]
     config = with_known_keys(load_text(text, "t", {}, tuple(KNOWN.providers)), KNOWN, env)
     assert {name: provider.api_key for name, provider in config.providers.items()} == {

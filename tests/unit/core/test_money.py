@@ -12,10 +12,12 @@ from turnout.core.events import Usage
 from turnout.core.money import (
     NANO_PER_USD,
     USD_MAX,
+    MediaRates,
     Price,
     Rates,
     Step,
     cost_nano,
+    counted_cost_nano,
     format_usd,
     usd_per_mtok,
     usd_to_nano,
@@ -134,3 +136,47 @@ def test_amounts_are_rounded_half_up() -> None:
 def test_an_amount_that_is_none(value: str) -> None:
     with pytest.raises(ValueError, match="not an amount of money"):
         usd_to_nano(value)
+
+
+# -- what few models are sold by
+MEDIA = Price(
+    Rates(
+        5_000_000,
+        10_000_000,
+        media=MediaRates(input_image=8_000_000, output_image=32_000_000, character=15_000_000),
+    )
+)
+SPEECH = Price(Rates(0, 0, media=MediaRates(character=15_000_000)))
+HOURS = Price(Rates(0, 0, media=MediaRates(audio_hour=360_000_000_000)))
+FREE = Price(Rates(0, 0))
+
+
+def test_images_characters_and_hours() -> None:
+    usage = Usage(input=100, input_image=40, output=50, output_image=30, characters=7)
+    assert cost_nano(usage, MEDIA) == 60 * 5000 + 40 * 8000 + 20 * 10_000 + 30 * 32_000 + 7 * 15_000
+    assert cost_nano(Usage(characters=1_000_000), SPEECH) == 15 * NANO_PER_USD
+    assert cost_nano(Usage(audio_ms=3_600_000), HOURS) == 360_000_000
+    assert cost_nano(Usage(audio_ms=1), HOURS) == 100
+
+
+def test_no_more_images_than_there_are_tokens() -> None:
+    usage = Usage(input=10, input_image=99, output=10, output_image=99)
+    assert cost_nano(usage, MEDIA) == 10 * 8000 + 10 * 32_000
+
+
+@pytest.mark.parametrize(
+    ("usage", "price", "cost"),
+    [
+        (Usage(), SPEECH, None),
+        (Usage(input=5, output=5), SPEECH, None),
+        (Usage(characters=2), SPEECH, 30_000),
+        (Usage(characters=5), HOURS, None),
+        (Usage(audio_ms=10), HOURS, 1000),
+        (Usage(characters=5), MEDIA, None),
+        (Usage(input=1, output=1), MEDIA, None),
+        (Usage(characters=5), Price(Rates(5, 5)), None),
+        (Usage(), FREE, 0),
+    ],
+)
+def test_what_was_not_counted_is_unknown(usage: Usage, price: Price, cost: int | None) -> None:
+    assert counted_cost_nano(usage, price) == cost

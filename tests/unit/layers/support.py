@@ -62,6 +62,7 @@ class ScriptedReply:
         self.card = model
         self.left = [Frame(b"x", (event,)) for event in events]
         self.aborted = False
+        self.content_type = b""
 
     @property
     def over(self) -> bool:

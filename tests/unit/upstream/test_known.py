@@ -6,43 +6,82 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from turnout.core.card import TIERS
+from turnout.config.addresses import blanks
+from turnout.core.card import NOT_CHAT, TIERS
+from turnout.sim import SIM_MODELS
 from turnout.upstream.known import KnownModel, KnownProvider, load_known
 from turnout.upstream.signers import SIGNERS
+from turnout.wire.quirks import QUIRKS, meaning
 
 KNOWN = load_known()
+DEMO = (
+    "gpt-4o gpt-4o-mini gpt-5 gpt-5-mini o4-mini claude-opus-4-1 claude-sonnet-4-5 claude-haiku-4-5 gemini-2.5-pro "
+    "gemini-2.5-flash gemini-2.5-flash-lite mistral-large mistral-small deepseek-chat deepseek-reasoner llama-3.3-70b "
+    "llama-3.1-8b"
+).split()
 
 
 def test_it_is_read_once() -> None:
     assert load_known() is KNOWN
-    assert len(KNOWN.providers) >= 14
-    assert len(KNOWN.models) == 20
+    assert len(KNOWN.providers) >= 45
+    assert len(KNOWN.models) >= 90
+    assert len({model.provider for model in KNOWN.models.values()}) >= 25
 
 
 @pytest.mark.parametrize("provider", KNOWN.providers.values(), ids=list(KNOWN.providers))
 def test_a_provider(provider: KnownProvider) -> None:
-    assert provider.dialect in ("openai_chat", "anthropic")
-    parts = urlsplit(provider.base_url or "")
+    assert provider.dialect is not None and provider.dialect in QUIRKS
+    assert all(meaning(provider.dialect, word) for word in provider.quirks)
+    assert list(provider.quirks) == sorted(set(provider.quirks))
+    assert provider.signer is None or provider.signer in SIGNERS
+    if provider.base_url is None:
+        assert "base_url" in provider.note
+        return
+    parts = urlsplit(provider.base_url)
     assert parts.hostname
     assert not (parts.path.endswith("/") or parts.query)
-    assert parts.scheme == ("https" if provider.key_variable else "http")
-    assert provider.signer is None or provider.signer in SIGNERS
+    assert (parts.scheme == "http") == ("local" in provider.tags) == (parts.hostname == "127.0.0.1")
+    assert provider.key_variable or "local" in provider.tags or "`api_key` is " in provider.note
 
 
-def test_key_variables_are_distinct() -> None:
-    variables = [p.key_variable for p in KNOWN.providers.values() if p.key_variable]
-    assert len(set(variables)) == len(variables)
+def test_a_key_goes_to_one_place_only() -> None:
+    """Rows that share a variable are views of one provider: the same domain, whatever the account."""
+    domains: dict[str, set[str]] = {}
+    for provider in KNOWN.providers.values():
+        if provider.key_variable and provider.base_url:
+            host = urlsplit(provider.base_url).netloc
+            domains.setdefault(provider.key_variable, set()).add(".".join(host.split(".")[-2:]))
+    assert all(len(hosts) == 1 for hosts in domains.values())
+
+
+def test_blanks_are_for_accounts_and_regions() -> None:
+    wanted = {name: blanks(p.base_url) for name, p in KNOWN.providers.items() if p.base_url}
+    assert wanted["azure"] == ("AZURE_RESOURCE_NAME",)
+    assert wanted["bedrock"] == ("AWS_REGION",)
+    assert wanted["vertex"] == ("GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_PROJECT")
+    assert wanted["openai"] == ()
 
 
 @pytest.mark.parametrize("model", KNOWN.models.values(), ids=list(KNOWN.models))
 def test_a_model(model: KnownModel) -> None:
-    assert model.provider in KNOWN.providers
-    assert model.context_window is not None
-    if model.capabilities == ("embeddings",):
+    provider = KNOWN.providers[model.provider]
+    assert provider.dialect is not None
+    assert all(meaning(provider.dialect, word) for word in model.quirks)
+    if NOT_CHAT.issuperset(model.capabilities):
         assert model.tier is None
     else:
         assert model.tier in TIERS
+        assert model.context_window is not None
         assert model.max_output is None or model.max_output <= model.context_window
+        assert not model.demo or model.name in DEMO
+
+
+def test_the_demo_is_what_is_simulated() -> None:
+    demo = [model for model in KNOWN.models.values() if model.demo]
+    assert {(model.provider, model.id) for model in demo} == {
+        (model.provider, model.id) for model in SIM_MODELS
+    }
+    assert [model.name for model in demo if not NOT_CHAT.issuperset(model.capabilities)] == DEMO
 
 
 def test_models_that_want_max_completion_tokens() -> None:

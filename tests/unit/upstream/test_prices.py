@@ -17,7 +17,7 @@ from genai_prices.data import providers
 from genai_prices.types import ModelInfo, ModelPrice, Provider
 
 from turnout.core.events import Usage
-from turnout.core.money import Price, Rates, cost_nano
+from turnout.core.money import Price, Rates, cost_nano, counted_cost_nano
 from turnout.upstream.known import load_known
 from turnout.upstream.price_data import (
     FORMAT,
@@ -33,6 +33,7 @@ from turnout.upstream.price_data import (
 )
 from turnout.upstream.prices import PriceBook, cache_file, matches, source_name
 
+PLENTY = Usage(input=10**6, output=10**6, characters=10**6, audio_ms=10**6)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DATES = (NOON, NOON + timedelta(hours=9), datetime(2025, 1, 1, tzinfo=UTC))
 USAGES = (
@@ -42,8 +43,12 @@ USAGES = (
     Usage(input=900, input_audio=400, output=300, output_audio=120),
     Usage(input=199_000, cache_read=1000, output=1, web_searches=3),
     Usage(input=199_000, cache_read=1001, output=1),
+    Usage(input=500, input_image=300, output=400, output_image=350),
+    Usage(characters=1234),
+    Usage(audio_ms=90_500),
 )
-BY_THE_TOKEN = ("input_mtok", "output_mtok")
+COUNTED = ("input_mtok", "output_mtok", "input_mchars", "audio_hours", "input_audio_hours")
+FREE = ("openai", "moderation")
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +66,8 @@ def every_model() -> Iterator[tuple[Provider, ModelInfo]]:
                 yield provider, model
 
 
-def sold_by_the_token(price: ModelPrice) -> bool:
-    return any(getattr(price, name) is not None for name in BY_THE_TOKEN)
+def is_counted(price: ModelPrice) -> bool:
+    return any(getattr(price, name) is not None for name in COUNTED)
 
 
 def genai_usage(usage: Usage) -> GenaiUsage:
@@ -76,18 +81,23 @@ def genai_usage(usage: Usage) -> GenaiUsage:
         input_audio_tokens=usage.input_audio,
         output_audio_tokens=usage.output_audio,
         web_searches=usage.web_searches,
+        input_image_tokens=usage.input_image,
+        output_image_tokens=usage.output_image,
+        input_characters=usage.characters,
+        audio_seconds=Decimal(usage.audio_ms) / 1000,
+        input_audio_seconds=Decimal(usage.audio_ms) / 1000,
     )
 
 
 def test_costs_are_those_of_the_package(file: Path) -> None:
-    """Every third model. A model with no token price has none here: unknown is not free."""
+    """Every third model. A model that is sold by nothing counted has no price here: unknown is not free."""
     book, compared = PriceBook(file), 0
     for provider, model in list(every_model())[::3]:
         for at in DATES:
             found = provider.find_model(model.id, all_providers=providers)
             assert found is not None
             price, fact = found.get_prices(at), book.lookup(provider.id, model.id, at)
-            if not sold_by_the_token(price):
+            if not is_counted(price) and (provider.id, model.id) != FREE:
                 assert fact is None, model.id
                 continue
             assert fact is not None, model.id
@@ -112,7 +122,7 @@ def test_names_lead_to_the_models_that_the_package_finds(file: Path) -> None:
         model = provider.find_model(name.upper(), all_providers=providers)
         fact = book.lookup(provider.id, name.upper(), NOON)
         price = None if model is None else model.get_prices(NOON)
-        if model is None or price is None or not sold_by_the_token(price):
+        if model is None or price is None or not (is_counted(price) or model.id == FREE[1]):
             assert fact is None, (provider.id, name)
             continue
         found += 1
@@ -143,7 +153,7 @@ def test_every_known_model_has_a_price(file: Path) -> None:
     for model in known.models.values():
         fact = book.lookup(known.providers[model.provider].prices_from or model.provider, model.id, NOON)
         assert fact is not None, model.name
-        assert fact.price.rates.input > 0
+        assert model.capabilities == ("moderations",) or counted_cost_nano(PLENTY, fact.price)
         assert fact.price.source == source_name()
 
 
@@ -155,7 +165,7 @@ def test_every_name_for_the_price_data_is_in_it(file: Path) -> None:
 
 @pytest.mark.parametrize(
     ("provider", "model"),
-    [("nobody", "gpt-4o"), ("openai", "no-such-model"), ("openai", "whisper-1"), ("OPENAI", "gpt-4o")],
+    [("nobody", "gpt-4o"), ("openai", "no-such-model"), ("openai", "dall-e-3"), ("OPENAI", "gpt-4o")],
 )
 def test_what_has_no_price(file: Path, provider: str, model: str) -> None:
     assert PriceBook(file).lookup(provider, model, NOON) is None

@@ -66,6 +66,10 @@ TO_ANTHROPIC: Mapping[str, tuple[Request, Target]] = {
     "logprobs": (params(logprobs=True), CAPABLE),
     "max_tokens": (params(max_tokens=100_000), CAPABLE),
     "messages.name": (chat(messages=(Message("user", (Text("Hi"),), "ann"),)), CAPABLE),
+    "messages.prefill": (
+        chat(messages=(Message("user", (Text("Hi"),)), Message("assistant", (Text("He"),)))),
+        Target("claude", quirks=frozenset({"no_prefill"})),
+    ),
     "messages.system_position": (
         chat(messages=(Message("user", (Text("Hi"),)), Message("system", (Text("Now"),)))),
         CAPABLE,
@@ -97,6 +101,10 @@ TO_ANTHROPIC: Mapping[str, tuple[Request, Target]] = {
     ),
     "temperature": (chat(reasoning=THINK, params=Params(temperature=0.1)), CAPABLE),
     "temperature.range": (params(temperature=1.5), CAPABLE),
+    "tool_choice": (
+        chat(tools=(TOOL,), tool_choice=ToolChoice("required")),
+        Target("claude", quirks=frozenset({"no_forced_tools"})),
+    ),
     "tool_calls.arguments": (chat(messages=(Message("assistant", (ToolCall("a", "f", "["),)),)), CAPABLE),
     "tool_calls.signature": (
         chat(messages=(Message("assistant", (ToolCall("a", "f", "{}", None, "proof"),)),)),

@@ -34,7 +34,7 @@ from turnout.wire.anthropic.blocks import (
     whole_block_events,
 )
 from turnout.wire.anthropic.errors import decode_stream_failure
-from turnout.wire.anthropic.marks import DIALECT, custom_input, input_object, seal
+from turnout.wire.anthropic.marks import DIALECT, custom_input, input_object, seal, seal_call
 from turnout.wire.anthropic.reasons import decode_stop, stop_word
 from turnout.wire.anthropic.usage import WireUsage, canonical, usage_json
 from turnout.wire.body import malformed
@@ -162,9 +162,12 @@ def _add_block(message: _WireMessage, block: Block, number: int) -> None:
                 message.content.append(TextBlock(text))
         case FoldedReasoning():
             message.content += _thinking(block)
-        case FoldedTool(call_id, name, arguments, custom):
+        case FoldedTool(call_id, name, arguments, custom, signature, origin):
+            call_id = call_id or f"toolu_{number}"
             data = custom_input(arguments) if custom else input_object(arguments)[0]
-            message.content.append(ToolUseBlock(call_id or f"toolu_{number}", name, data))
+            if signature is not None:
+                message.content.append(RedactedBlock(seal_call(call_id, signature, origin)))
+            message.content.append(ToolUseBlock(call_id, name, data))
         case OpaqueBlock():
             _add_opaque(message, block)
 

@@ -13,7 +13,7 @@ from turnout.core.errors import Failure
 from turnout.core.events import Answer, Event, Usage
 from turnout.core.model import DialectName, Request
 from turnout.wire import body as bodies
-from turnout.wire.anthropic import answers, errors, vertex
+from turnout.wire.anthropic import answers, errors, foreign, vertex
 from turnout.wire.anthropic.encoder import Encoder
 from turnout.wire.anthropic.relay import Relay
 from turnout.wire.anthropic.requests import decode_request
@@ -59,11 +59,13 @@ class AnthropicCodec:
         return Envelope(opened.model, opened.stream, True, opened.fields, body)
 
     def rewrite(self, envelope: Envelope, target: Target) -> bytes:
+        marked = foreign.has_marks(envelope.body)
+        fields = foreign.without_foreign(envelope.fields) if marked else envelope.fields
         if vertex.QUIRK in target.quirks:
-            return vertex.body(envelope.fields, target.model)
-        if envelope.model == target.model and "turnout" not in envelope.fields:
+            return vertex.body(fields, target.model)
+        if envelope.model == target.model and "turnout" not in fields and not marked:
             return envelope.body
-        members = dict(envelope.fields)
+        members = dict(fields)
         members.pop("turnout", None)
         members["model"] = Raw(_encode(target.model))
         return bodies.join_members(members)

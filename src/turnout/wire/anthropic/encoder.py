@@ -35,7 +35,7 @@ from turnout.core.events import (
 from turnout.wire.anthropic.answers import message_id
 from turnout.wire.anthropic.blocks import CITATION_KIND, MESSAGE_KIND
 from turnout.wire.anthropic.errors import encode_stream_error
-from turnout.wire.anthropic.marks import DIALECT, is_object, seal
+from turnout.wire.anthropic.marks import DIALECT, is_object, seal, seal_call
 from turnout.wire.anthropic.reasons import stop_word
 from turnout.wire.anthropic.usage import usage_json
 from turnout.wire.codec import Meta
@@ -172,10 +172,12 @@ class Encoder:
 
     def _tool_start(self, event: ToolStart) -> None:
         self._called_tools = True
-        start = b'{"type":"tool_use","id":%b,"name":%b,"input":{}}' % (
-            _json(event.id or f"toolu_{event.index}"),
-            _json(event.name),
-        )
+        call_id = event.id or f"toolu_{event.index}"
+        if event.signature is not None:
+            carrier = _json(seal_call(call_id, event.signature, event.origin))
+            start = b'{"type":"redacted_thinking","data":%b}' % carrier
+            self._block(("proof", event.index), "whole", start)
+        start = b'{"type":"tool_use","id":%b,"name":%b,"input":{}}' % (_json(call_id), _json(event.name))
         self._block(("tool", event.index), "custom" if event.custom else "tool", start)
 
     def _tool_delta(self, index: int, arguments: str) -> None:

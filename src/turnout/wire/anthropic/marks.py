@@ -2,6 +2,8 @@
 
 - A thinking block needs a signature. Thinking of another provider gets `turnout-unsigned`, or its own provider's proof behind
   `turnout-origin:<dialect>:`; `unseal` undoes both, so the proof reaches the provider that made it, and only that one.
+- A tool call has no place for another provider's proof. It travels in a withheld-thinking block right before the call,
+  `turnout-call:<dialect>:<length of the call's id>:<id><proof>`, and is put back on the call when the history returns.
 - Tool input must be a JSON object. Arguments that are none (cut short, or not JSON at all) travel as
   `{"_raw_arguments": "<text>"}` and are unwrapped again.
 - Ids of tool calls may hold only letters, digits, `_` and `-`; any other character is spelt `_x<hex>_`.
@@ -17,6 +19,7 @@ from msgspec import Raw
 DIALECT = "anthropic"
 UNSIGNED = "turnout-unsigned"
 _FOREIGN = "turnout-origin:"
+_CALL = "turnout-call:"
 _RAW_KEY = "_raw_arguments"
 
 _encode = msgspec.json.Encoder().encode
@@ -46,6 +49,29 @@ def unseal(text: str | None) -> tuple[str | None, str | None]:
         return text, DIALECT
     origin, _, proof = text[len(_FOREIGN) :].partition(":")
     return proof, origin or None
+
+
+class CallProof(msgspec.Struct, frozen=True):
+    """The proof that `origin` attached to the call of this id."""
+
+    call_id: str
+    proof: str
+    origin: str
+
+
+def seal_call(call_id: str, proof: str, origin: str | None) -> str:
+    """Withheld data that carries a call's proof past an Anthropic client."""
+    return f"{_CALL}{origin or ''}:{len(call_id)}:{call_id}{proof}"
+
+
+def unseal_call(data: str | None) -> CallProof | None:
+    """What `seal_call` made; `None` for any other data."""
+    if not data or not data.startswith(_CALL):
+        return None
+    origin, _, rest = data[len(_CALL) :].partition(":")
+    length, _, packed = rest.partition(":")
+    size = int(length) if length.isdecimal() and len(length) < 6 else len(packed)
+    return CallProof(packed[:size], packed[size:], origin) if packed[size:] else None
 
 
 def is_object(text: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from turnout.core.model import (
     CacheControl,
@@ -30,7 +31,7 @@ from turnout.core.model import (
     ToolResult,
     Url,
 )
-from turnout.wire.anthropic.marks import DIALECT, arguments_text, unseal
+from turnout.wire.anthropic.marks import DIALECT, CallProof, arguments_text, unseal, unseal_call
 from turnout.wire.body import bad
 
 T = TypeVar("T")
@@ -153,7 +154,27 @@ def decode_parts(content: str | Sequence[Raw], where: str) -> tuple[Part, ...]:
             parts.append(Opaque(DIALECT, kind, raw.copy()))
         else:
             parts.extend(decode(raw, place))
-    return tuple(parts)
+    return _with_proofs(parts)
+
+
+def _with_proofs(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """The parts, with proofs that travelled as withheld thinking put back on their calls."""
+    carried = {id(part): proof for part in parts if (proof := _carried(part)) is not None}
+    if not carried:
+        return tuple(parts)
+    proofs = {proof.call_id: proof for proof in carried.values()}
+    return tuple(_proven(part, proofs) for part in parts if id(part) not in carried)
+
+
+def _carried(part: Part) -> CallProof | None:
+    return unseal_call(part.redacted) if isinstance(part, Reasoning) else None
+
+
+def _proven(part: Part, proofs: Mapping[str, CallProof]) -> Part:
+    if not isinstance(part, ToolCall) or part.id not in proofs:
+        return part
+    proof = proofs[part.id]
+    return replace(part, signature=proof.proof, origin=proof.origin or None)
 
 
 def read(decoder: msgspec.json.Decoder[T], raw: Raw | bytes, where: str) -> T:

@@ -27,7 +27,7 @@ from turnout.wire.anthropic.contents import (
     system_blocks,
 )
 from turnout.wire.anthropic.marks import DIALECT
-from turnout.wire.anthropic.thinking import Thinking, ThinkingPlan, plan_thinking
+from turnout.wire.anthropic.thinking import Thinking, ThinkingPlan, forces, plan_thinking
 from turnout.wire.body import join_members
 from turnout.wire.codec import Encoded, Target
 
@@ -36,6 +36,7 @@ TOP_P_MIN_THINKING = 0.95
 
 _encode = msgspec.json.Encoder().encode
 _members = msgspec.json.Decoder(dict[str, Raw])
+_CONTINUE = "Continue your last message from where it ends."
 _NO_ARGUMENTS = Raw(b'{"type":"object","properties":{}}')
 _MODES = {"auto": "auto", "required": "any", "none": "none", "named": "tool"}
 _TIERS = {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
@@ -114,6 +115,9 @@ def _conversation(body: _Body, request: Request, target: Target, drops: Drops) -
     body.messages = encode_turns(turns, drops)
     if foreign:
         _trim_prefill(body.messages)
+        if "no_prefill" in target.quirks and body.messages and body.messages[-1].role == "assistant":
+            body.messages.append(WireMessage("user", _CONTINUE))
+            drops.note("messages.prefill")
     return output_format
 
 
@@ -158,7 +162,11 @@ def _add_tools(body: _Body, request: Request, target: Target, drops: Drops) -> N
             drops.note("tools.opaque")
     if tools:
         body.tools = tools
-        body.tool_choice = _tool_choice(request.tool_choice, request.params.parallel_tool_calls)
+        choice = request.tool_choice
+        if forces(choice) and "no_forced_tools" in target.quirks:
+            choice = ToolChoice("auto")
+            drops.note("tool_choice")
+        body.tool_choice = _tool_choice(choice, request.params.parallel_tool_calls)
 
 
 def _tool(tool: Tool, request: Request, target: Target, drops: Drops) -> _Tool | Raw:

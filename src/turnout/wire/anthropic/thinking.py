@@ -14,7 +14,16 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from turnout.core.model import Message, Part, Reasoning, ReasoningControl, Request, ToolCall, ToolResult
+from turnout.core.model import (
+    Message,
+    Part,
+    Reasoning,
+    ReasoningControl,
+    Request,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+)
 from turnout.wire.anthropic.contents import Drops
 from turnout.wire.anthropic.marks import DIALECT
 from turnout.wire.codec import Target
@@ -60,6 +69,11 @@ def plan_thinking(request: Request, target: Target, drops: Drops) -> ThinkingPla
     return plan
 
 
+def forces(choice: ToolChoice | None) -> bool:
+    """Whether the caller leaves the model no choice but to call a tool."""
+    return choice is not None and choice.mode in ("required", "named")
+
+
 def _max_tokens(request: Request, target: Target, drops: Drops) -> int:
     asked = request.params.max_tokens
     if asked is None:
@@ -80,8 +94,7 @@ def _forbidden(request: Request, target: Target, drops: Drops) -> bool:
     if target.capabilities and "reasoning" not in target.capabilities:
         drops.note("reasoning")
         return True
-    choice = request.tool_choice
-    if request.tools and choice is not None and choice.mode in ("required", "named"):
+    if request.tools and forces(request.tool_choice) and "no_forced_tools" not in target.quirks:
         drops.note("reasoning.forced_tool_choice")
         return True
     return False

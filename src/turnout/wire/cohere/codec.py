@@ -25,6 +25,12 @@ class CohereCodec:
     def path(self, op: Op, target: Target, stream: bool) -> str:
         return "/v2/embed" if op == "embeddings" else "/v2/chat"
 
+    def encode_embeddings(self, body: bytes, target: Target) -> Encoded:
+        return embeddings.encode_embeddings(body, target)
+
+    def decode_embeddings(self, reply: bytes, model: str, asked: bytes) -> bytes:
+        return embeddings.decode_embeddings(reply, model)
+
     def stream_decoder(self, quirks: frozenset[str] = frozenset()) -> Decoder:
         return Decoder()
 

@@ -11,6 +11,7 @@ from turnout.core.errors import Failure
 from turnout.core.events import Event, Usage
 from turnout.core.model import DialectName, Request
 from turnout.wire.codec import Encoded, Headers, ProviderCodec, StreamDecoder, Target
+from turnout.wire.mistral import embeddings
 from turnout.wire.mistral.requests import encode_request
 from turnout.wire.openai_chat import CODEC as OPENAI
 
@@ -28,6 +29,12 @@ class MistralCodec:
 
     def path(self, op: Op, target: Target, stream: bool) -> str:
         return _READER.path(op, target, stream)
+
+    def encode_embeddings(self, body: bytes, target: Target) -> Encoded:
+        return embeddings.encode_embeddings(body, target)
+
+    def decode_embeddings(self, reply: bytes, model: str, asked: bytes) -> bytes:
+        return reply  # the same shape
 
     def stream_decoder(self, quirks: frozenset[str] = frozenset()) -> StreamDecoder:
         return _READER.stream_decoder(quirks)

@@ -25,6 +25,12 @@ class OllamaCodec:
     def path(self, op: Op, target: Target, stream: bool) -> str:
         return "/api/embed" if op == "embeddings" else "/api/chat"
 
+    def encode_embeddings(self, body: bytes, target: Target) -> Encoded:
+        return embeddings.encode_embeddings(body, target)
+
+    def decode_embeddings(self, reply: bytes, model: str, asked: bytes) -> bytes:
+        return embeddings.decode_embeddings(reply, model, as_base64=embeddings.wants_base64(asked))
+
     def stream_decoder(self, quirks: frozenset[str] = frozenset()) -> Decoder:
         return Decoder()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
@@ -29,6 +31,7 @@ from turnout.core.events import (
 )
 from turnout.wire.body import malformed
 from turnout.wire.codec import Meta
+from turnout.wire.openai_chat.call_proofs import extra_content, proof_of
 from turnout.wire.openai_chat.errors import decode_stream_failure
 from turnout.wire.openai_chat.reasoning import Detail, format_of, plain_text, proofs
 from turnout.wire.openai_chat.reasons import decode_stop, finish_word
@@ -99,7 +102,7 @@ def _choice_events(wire: WholeChoice) -> list[Event]:
         calls.append(Call(None, None, message.function_call))
     for call in calls:
         name, arguments, custom = call.spoken
-        events.append(ToolStart(index, call.id or "", name, number, custom))
+        events.append(ToolStart(index, call.id or "", name, number, custom, *proof_of(call.extra_content)))
         if arguments:
             events.append(ToolDelta(index, arguments, number))
         index += 1
@@ -123,6 +126,7 @@ class _WireCall(Struct):
     type: str
     function: _Function | UnsetType = UNSET
     custom: _Custom | UnsetType = UNSET
+    extra_content: Any = UNSET
 
 
 class _WireAudio(Struct):
@@ -230,4 +234,6 @@ def _call(block: FoldedTool, number: int) -> _WireCall:
     call_id = block.id or f"call_{number}"
     if block.custom:
         return _WireCall(call_id, "custom", custom=_Custom(block.name, block.arguments))
-    return _WireCall(call_id, "function", _Function(block.name, block.arguments or "{}"))
+    function = _Function(block.name, block.arguments or "{}")
+    proof = extra_content(block.signature, block.origin)
+    return _WireCall(call_id, "function", function, extra_content=UNSET if proof is None else proof)

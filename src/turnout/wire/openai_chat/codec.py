@@ -12,10 +12,13 @@ from turnout.core.errors import Failure
 from turnout.core.events import Answer, Event, Usage
 from turnout.core.model import DialectName, Request
 from turnout.wire import body as bodies
-from turnout.wire.codec import Encoded, Headers, Meta, ModelEntry, Target
-from turnout.wire.openai_chat import answers, errors
+from turnout.wire.codec import Encoded, Headers, Meta, ModelEntry, StreamDecoder, Target
+from turnout.wire.openai_chat import answers, errors, paths
+from turnout.wire.openai_chat import quirks as q
 from turnout.wire.openai_chat.encoder import Encoder
+from turnout.wire.openai_chat.multipart import rewrite_form
 from turnout.wire.openai_chat.parts import DIALECT
+from turnout.wire.openai_chat.passing import decode_whole, describe, is_whole, passed_decoder, peek_passed
 from turnout.wire.openai_chat.relay import Relay
 from turnout.wire.openai_chat.requests import decode_request
 from turnout.wire.openai_chat.shapes import UNREADABLE
@@ -70,10 +73,12 @@ class OpenAIChatCodec:
     def rewrite(self, envelope: Envelope, target: Target) -> bytes:
         fields = envelope.fields
         add_usage = (
-            envelope.stream and not envelope.include_usage and "no_stream_options" not in target.quirks
+            envelope.stream and not envelope.include_usage and q.NO_STREAM_OPTIONS not in target.quirks
         )
         if envelope.model == target.model and not add_usage and "turnout" not in fields:
             return envelope.body
+        if envelope.form is not None:
+            return rewrite_form(envelope, target.model)
         members = dict(fields)
         members.pop("turnout", None)
         members["model"] = Raw(_encode(target.model))
@@ -123,7 +128,7 @@ class OpenAIChatCodec:
         return encode_request(request, target)
 
     def path(self, op: Op, target: Target, stream: bool) -> str:
-        return "/embeddings" if op == "embeddings" else "/chat/completions"
+        return paths.path(op, target)
 
     def stream_decoder(self, quirks: frozenset[str] = frozenset()) -> Decoder:
         return Decoder(quirks)
@@ -140,6 +145,26 @@ class OpenAIChatCodec:
 
     def decode_failure(self, status: int, headers: Headers, body: bytes) -> Failure:
         return errors.decode_failure(status, headers, body)
+
+    # -- what only this dialect has
+    def peek_passed(self, op: Op, content_type: bytes, body: bytes) -> Envelope:
+        return peek_passed(op, content_type, body)
+
+    def describe_passed(self, op: Op, envelope: Envelope) -> Request:
+        return describe(op, envelope)
+
+    def is_whole(self, content_type: bytes) -> bool:
+        return is_whole(content_type)
+
+    def decode_passed(
+        self, op: Op, envelope: Envelope, content_type: bytes, body: bytes
+    ) -> tuple[Event, ...]:
+        return decode_whole(op, envelope, content_type, body)
+
+    def passed_decoder(
+        self, op: Op, envelope: Envelope, content_type: bytes, quirks: frozenset[str]
+    ) -> StreamDecoder:
+        return passed_decoder(op, envelope, content_type, quirks)
 
 
 def _with_usage(options: Raw | None) -> Raw:

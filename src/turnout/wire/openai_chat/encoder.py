@@ -28,6 +28,7 @@ from turnout.core.events import (
 )
 from turnout.wire.codec import Meta
 from turnout.wire.openai_chat.answers import completion_id
+from turnout.wire.openai_chat.call_proofs import extra_content
 from turnout.wire.openai_chat.errors import encode_stream_error
 from turnout.wire.openai_chat.reasoning import format_of
 from turnout.wire.openai_chat.reasons import finish_word
@@ -159,11 +160,13 @@ def _tool_start(event: ToolStart, choice: _Choice) -> bytes:
     position = len(choice.calls)
     choice.calls[event.index] = (position, event.custom)
     form = (
-        b'"tool_calls":[{"index":%d,"id":%b,"type":"custom","custom":{"name":%b,"input":""}}]'
+        b'"tool_calls":[{"index":%d,"id":%b,"type":"custom","custom":{"name":%b,"input":""}%b}]'
         if event.custom
-        else b'"tool_calls":[{"index":%d,"id":%b,"type":"function","function":{"name":%b,"arguments":""}}]'
+        else b'"tool_calls":[{"index":%d,"id":%b,"type":"function","function":{"name":%b,"arguments":""}%b}]'
     )
-    return form % (position, _json(event.id or f"call_{event.index}"), _json(event.name))
+    proof = extra_content(event.signature, event.origin)
+    extra = b"" if proof is None else b',"extra_content":' + _json(proof)
+    return form % (position, _json(event.id or f"call_{event.index}"), _json(event.name), extra)
 
 
 def _detail(kind: bytes, member: bytes, value: str, origin: str, index: int) -> bytes:

@@ -29,6 +29,7 @@ _BY_WORD: Mapping[str, Kind] = MappingProxyType(
         "exceed_context_size_error": Kind.CONTEXT_TOO_LONG,
         "string_above_max_length": Kind.CONTEXT_TOO_LONG,
         "model_context_window_exceeded": Kind.CONTEXT_TOO_LONG,
+        "too_many_prompt_tokens": Kind.CONTEXT_TOO_LONG,
         "insufficient_quota": Kind.QUOTA_EXHAUSTED,
         "billing_not_active": Kind.QUOTA_EXHAUSTED,
         "billing_hard_limit_reached": Kind.QUOTA_EXHAUSTED,

@@ -27,6 +27,7 @@ from turnout.core.model import (
 )
 from turnout.wire.body import bad
 from turnout.wire.codec import Target
+from turnout.wire.openai_chat.quirks import CACHE_CONTROL
 
 DIALECT: DialectName = "openai_chat"
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.-]+)*;base64,", re.IGNORECASE)
@@ -154,7 +155,7 @@ def cache_member(cache: CacheControl | None, target: Target, drops: Drops) -> di
     """`cache_control`, for the providers of this dialect that take it."""
     if cache is None:
         return {}
-    if "cache_control" not in target.quirks:
+    if CACHE_CONTROL not in target.quirks:
         drops.note("cache_control")
         return {}
     mark = {"type": "ephemeral"} if cache.ttl == "5m" else {"type": "ephemeral", "ttl": cache.ttl}

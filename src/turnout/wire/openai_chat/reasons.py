@@ -17,6 +17,8 @@ _FROM_WIRE: Mapping[str, StopReason] = MappingProxyType(
         "tool_calls": "tool_use",
         "function_call": "tool_use",
         "content_filter": "content_filter",
+        "sensitive": "content_filter",
+        "model_context_window_exceeded": "length",
     }
 )
 

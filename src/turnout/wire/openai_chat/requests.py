@@ -33,6 +33,7 @@ from turnout.core.model import (
     ToolResult,
 )
 from turnout.wire.body import bad, open_members, read, reopen_members
+from turnout.wire.openai_chat.call_proofs import proof_of
 from turnout.wire.openai_chat.parts import DIALECT, WireCache, cache_control, decode_parts
 from turnout.wire.openai_chat.reasoning import history_parts
 
@@ -60,6 +61,7 @@ class _Call(Struct):
     type: str | None = None
     function: _Function | None = None
     custom: _CustomCall | None = None
+    extra_content: Any = None
     cache_control: WireCache | None = None
 
 
@@ -287,11 +289,15 @@ def _call(call: _Call, where: str, number: int) -> ToolCall:
         raise bad(
             f"{where}.tool_calls.{number}.function: is required", f"{where}.tool_calls.{number}.function"
         )
+    signature, origin = proof_of(call.extra_content)
     return ToolCall(
         call.id or f"call_{number}",
         call.function.name,
         call.function.arguments or "",
         cache_control(call.cache_control),
+        signature,
+        False,
+        origin,
     )
 
 

@@ -34,6 +34,7 @@ class Call(Struct):
     id: str | None = None
     function: Function | None = None
     custom: Custom | None = None
+    extra_content: Any = None
 
     @property
     def spoken(self) -> tuple[str, str, bool]:

@@ -31,7 +31,9 @@ from turnout.core.events import (
 )
 from turnout.wire.body import malformed
 from turnout.wire.codec import LINE_BYTES_MAX
+from turnout.wire.openai_chat.call_proofs import proof_of
 from turnout.wire.openai_chat.errors import decode_stream_failure
+from turnout.wire.openai_chat.quirks import NO_DONE as NO_DONE
 from turnout.wire.openai_chat.reasoning import plain_text, proofs
 from turnout.wire.openai_chat.reasons import decode_stop
 from turnout.wire.openai_chat.shapes import (
@@ -46,7 +48,6 @@ from turnout.wire.openai_chat.shapes import (
 from turnout.wire.openai_chat.usage import read_usage
 from turnout.wire.sse import SseOverflow, SseParser, parse_event
 
-NO_DONE = "no_done"
 _chunk = msgspec.json.Decoder(Chunk)
 _CHOICES_MAX = 1024
 _BLOCKS_MAX = 65_536
@@ -300,7 +301,9 @@ class Decoder:
             index = choice.new_tool()
             if choice.next > _BLOCKS_MAX:
                 raise msgspec.ValidationError("too many tool calls")
-            events.append(ToolStart(index, call.id or "", name, number, custom))
+            events.append(
+                ToolStart(index, call.id or "", name, number, custom, *proof_of(call.extra_content))
+            )
         if call.index is not None:
             choice.by_index[call.index] = index
         if call.id:

@@ -19,29 +19,20 @@ from turnout.core.model import (
     Reasoning,
     Refusal,
     Request,
-    ResponseFormat,
     Text,
     Tool,
     ToolCall,
     ToolResult,
 )
 from turnout.wire.codec import Encoded, Target
-from turnout.wire.effort import effort_for
+from turnout.wire.openai_chat import quirks as q
+from turnout.wire.openai_chat.call_proofs import extra_content
+from turnout.wire.openai_chat.parameters import add_format, add_params, leave_out_refused
 from turnout.wire.openai_chat.parts import DIALECT, Drops, WirePart, cache_member, encode_part
 from turnout.wire.openai_chat.reasoning import Detail, format_of
+from turnout.wire.openai_chat.thinking import add_reasoning
 
 _encode = msgspec.json.Encoder().encode
-_EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh"})
-_PLAIN = (
-    "temperature",
-    "top_p",
-    "n",
-    "seed",
-    "presence_penalty",
-    "frequency_penalty",
-    "logprobs",
-    "top_logprobs",
-)
 _NO_ARGUMENTS = Raw(b'{"type":"object","properties":{}}')
 
 
@@ -49,13 +40,14 @@ def encode_request(request: Request, target: Target) -> Encoded:
     """Never fails: what cannot be said is dropped and named."""
     drops = Drops(foreign=request.dialect != DIALECT)
     body: dict[str, Any] = {"model": target.model, "messages": _messages(request.messages, target, drops)}
-    _add_params(body, request, target, drops)
+    add_params(body, request.params, target, drops)
     _add_tools(body, request, target, drops)
-    _add_format(body, request.response_format)
-    _add_reasoning(body, request, target, drops)
+    add_format(body, request.response_format, target, drops)
+    add_reasoning(body, request, target, drops)
+    leave_out_refused(body, target, drops)
     if request.stream:
         body["stream"] = True
-        if "no_stream_options" not in target.quirks:
+        if q.NO_STREAM_OPTIONS not in target.quirks:
             body["stream_options"] = {"include_usage": True}
     if drops.foreign:
         drops.note("extras", bool(request.extras))
@@ -74,7 +66,7 @@ def _messages(messages: Iterable[Message], target: Target, drops: Drops) -> list
             out += _user(message, target, drops)
         else:
             role = (
-                "developer" if message.role == "developer" and "developer_role" in target.quirks else "system"
+                "developer" if message.role == "developer" and q.DEVELOPER_ROLE in target.quirks else "system"
             )
             out.append(_turn(role, message.content, message.name, target, drops))
     return out
@@ -84,8 +76,9 @@ def _turn(
     role: str, content: Sequence[Part], name: str | None, target: Target, drops: Drops
 ) -> dict[str, Any]:
     message: dict[str, Any] = {"role": role, "content": _content(content, target, drops)}
-    if name is not None:
+    if name is not None and q.NO_NAMES not in target.quirks:
         message["name"] = name
+    drops.note("messages.name", name is not None and q.NO_NAMES in target.quirks)
     return message
 
 
@@ -160,26 +153,30 @@ def _assistant(message: Message, target: Target, drops: Drops) -> dict[str, Any]
 
 
 def _call(call: ToolCall, target: Target, drops: Drops) -> dict[str, Any]:
-    drops.note("tool_calls.signature", call.signature is not None)
+    takes_proofs = q.EXTRA_CONTENT in target.quirks or not drops.foreign
+    proof = extra_content(call.signature, call.origin) if takes_proofs else None
+    drops.note("tool_calls.signature", call.signature is not None and proof is None)
     drops.note("cache_control", call.cache is not None)
     if call.custom:
         return {"id": call.id, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
     function = {"name": call.name, "arguments": call.arguments or "{}"}
-    return {"id": call.id, "type": "function", "function": function}
+    wire = {"id": call.id, "type": "function", "function": function}
+    return wire if proof is None else {**wire, "extra_content": proof}
 
 
 def _add_thoughts(wire: dict[str, Any], thoughts: list[Reasoning], target: Target, drops: Drops) -> None:
     """Earlier reasoning goes back only to providers that take it; proofs go with it where the shape is understood."""
     if not thoughts:
         return
-    if "reasoning_details" in target.quirks:
+    if q.REASONING_DETAILS in target.quirks:
         wire["reasoning_details"] = [
             detail for index, part in enumerate(thoughts) for detail in _details(part, index)
         ]
         return
     drops.note("reasoning.signature", any(part.signature or part.redacted for part in thoughts))
-    if "reasoning_content" in target.quirks:
-        wire["reasoning_content"] = "".join(part.text for part in thoughts)
+    if q.REASONING_CONTENT in target.quirks or q.REASONING_FIELD in target.quirks:
+        name = "reasoning_content" if q.REASONING_CONTENT in target.quirks else "reasoning"
+        wire[name] = "".join(part.text for part in thoughts)
     else:
         drops.note("reasoning.history")
 
@@ -208,7 +205,9 @@ def _add_tools(body: dict[str, Any], request: Request, target: Target, drops: Dr
         return
     body["tools"] = tools
     choice = request.tool_choice
-    if choice is not None:
+    if choice is not None and choice.mode in ("required", "named") and q.NO_FORCED_TOOLS in target.quirks:
+        drops.note("tool_choice")
+    elif choice is not None:
         named = {"type": "function", "function": {"name": choice.name}}
         body["tool_choice"] = named if choice.mode == "named" else choice.mode
     if request.params.parallel_tool_calls is not None:
@@ -221,8 +220,9 @@ def _tool(tool: Tool, target: Target, drops: Drops) -> dict[str, Any]:
         function["description"] = tool.description
     if tool.schema is not None or drops.foreign:
         function["parameters"] = tool.schema or _NO_ARGUMENTS
-    if tool.strict is not None:
+    if tool.strict is not None and q.NO_STRICT_TOOLS not in target.quirks:
         function["strict"] = tool.strict
+    drops.note("tools.strict", bool(tool.strict) and q.NO_STRICT_TOOLS in target.quirks)
     wire: dict[str, Any] = {
         "type": "function",
         "function": function,
@@ -233,69 +233,3 @@ def _tool(tool: Tool, target: Target, drops: Drops) -> dict[str, Any]:
     else:
         wire.update({extra.name: extra.raw for extra in tool.extras})
     return wire
-
-
-def _add_format(body: dict[str, Any], wanted: ResponseFormat | None) -> None:
-    if wanted is None:
-        return
-    if wanted.kind != "json_schema":
-        body["response_format"] = {"type": wanted.kind}
-        return
-    schema: dict[str, Any] = {"name": wanted.name or "answer"}
-    if wanted.description is not None:
-        schema["description"] = wanted.description
-    if wanted.schema is not None:
-        schema["schema"] = wanted.schema
-    if wanted.strict is not None:
-        schema["strict"] = wanted.strict
-    body["response_format"] = {"type": "json_schema", "json_schema": schema}
-
-
-def _add_reasoning(body: dict[str, Any], request: Request, target: Target, drops: Drops) -> None:
-    control = request.reasoning
-    if control is None:
-        return
-    if target.capabilities and "reasoning" not in target.capabilities:
-        drops.note("reasoning", control.mode != "disabled")
-        return
-    effort = control.effort
-    if control.mode == "disabled":
-        effort = "none"
-    elif effort is None and control.budget_tokens is not None:
-        effort = effort_for(control.budget_tokens)
-        drops.note("reasoning.budget_tokens")
-    if effort == "max":
-        effort = "high"
-        drops.note("reasoning.effort")
-    if effort in _EFFORTS or not drops.foreign:
-        body["reasoning_effort"] = effort
-    drops.note("reasoning.display", control.display is not None)
-
-
-def _add_params(body: dict[str, Any], request: Request, target: Target, drops: Drops) -> None:
-    params = request.params
-    if params.max_tokens is not None:
-        name = "max_completion_tokens" if "max_completion_tokens" in target.quirks else "max_tokens"
-        body[name] = params.max_tokens
-    for name in _PLAIN:
-        value = getattr(params, name)
-        if value is not None:
-            body[name] = value
-    for name in ("user", "verbosity", "prompt_cache_key"):
-        value = getattr(params, name)
-        if value is not None:
-            body[name] = value
-    if params.stop:
-        body["stop"] = list(params.stop)
-    if params.top_k is not None:
-        if drops.foreign and "top_k" not in target.quirks:
-            drops.note("top_k")
-        else:
-            body["top_k"] = params.top_k
-    if params.service_tier is not None:
-        if drops.foreign and params.service_tier not in ("auto", "default"):
-            drops.note("service_tier")
-        else:
-            body["service_tier"] = params.service_tier
-    if params.cache is not None:
-        body.update(cache_member(params.cache, target, drops))

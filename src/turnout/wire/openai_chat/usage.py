@@ -8,7 +8,7 @@ completion comes on top of it; `num_cached_tokens` may count the provider's own 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 from msgspec import Raw, Struct
@@ -130,6 +130,43 @@ def decode_usage(wire: object) -> Usage | None:
         min(audio_in, fresh),
         min(audio_out, output),
     )
+
+
+def decode_passed_usage(
+    wire: object, duration: object, known: Usage | None, *, image: bool, sound: bool
+) -> Usage | None:
+    """Of images, speech and transcriptions: `input_tokens` and `output_tokens` with details, or seconds of sound.
+
+    `duration` is what a reply without usage says of its length, `known` what the request said. Where a picture's output has no
+    details, it is all image; where a transcription has none, nothing is known to be audio. `None` where nothing was counted.
+    """
+    if not isinstance(wire, dict):
+        wire = {}
+    seconds = wire.get("seconds", duration)
+    audio_ms = round(seconds * 1000) if _is_number(seconds) and 0 < seconds < _COUNT_MAX / 1000 else 0
+    prompt, output = _count(wire.get("input_tokens")), _count(wire.get("output_tokens"))
+    if not (prompt or output or audio_ms):
+        return None
+    given = wire.get("input_tokens_details") or wire.get("input_token_details")
+    made = wire.get("output_tokens_details") or wire.get("output_token_details")
+    details: dict[str, Any] = given if isinstance(given, dict) else {}
+    cached = min(prompt, _count(details.get("cached_tokens")))
+    fresh = prompt - cached
+    images = _count(made.get("image_tokens")) if isinstance(made, dict) else output if image else 0
+    return Usage(
+        input=fresh,
+        cache_read=cached,
+        output=output,
+        input_audio=min(fresh, _count(details.get("audio_tokens"))) if sound else 0,
+        input_image=min(fresh, _count(details.get("image_tokens"))),
+        output_image=min(output, images),
+        characters=0 if known is None else known.characters,
+        audio_ms=audio_ms,
+    )
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _first(wire: dict[str, Any], *names: str) -> int:
