@@ -10,9 +10,20 @@ import random
 
 import pytest
 
-from tests.fidelity.codecs import META, other
+from tests.fidelity.codecs import META
 from tests.fidelity.recordings import Recording
-from tests.laws.test_streams import CUT, CUTTABLE, ENDS, STREAMS, WHOLE, check_cut, decode, events, pytestmark
+from tests.laws.test_streams import (
+    CUT,
+    CUTTABLE,
+    ENDS,
+    STREAMS,
+    WHOLE,
+    check_cut,
+    decode,
+    events,
+    other,
+    pytestmark,
+)
 from turnout.core.events import Failed, Finished
 from turnout.wire.registry import CODECS
 

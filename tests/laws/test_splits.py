@@ -9,9 +9,9 @@ import random
 
 import pytest
 
-from tests.fidelity.codecs import META, other, quirks
+from tests.fidelity.codecs import META, quirks
 from tests.fidelity.recordings import Recording
-from tests.laws.test_streams import STREAMS, pytestmark, split
+from tests.laws.test_streams import STREAMS, other, pytestmark, split
 from turnout.core.errors import Failure
 from turnout.wire.registry import CODECS
 

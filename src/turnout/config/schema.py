@@ -77,7 +77,8 @@ class Provider(Strict, frozen=True):
         tuple[Word, ...] | None, Meta(description="Facts for policies, such as `eu` or `soc2`.")
     ] = None
     quirks: Annotated[
-        tuple[Word, ...] | None, Meta(description="Deviations from the dialect that its codec knows.")
+        tuple[Word, ...] | None,
+        Meta(description="Deviations from the dialect that its codec knows; see `providers.md`."),
     ] = None
     signer: Annotated[
         Word | None, Meta(description="How requests are authenticated; by default as the dialect does.")

@@ -56,6 +56,8 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "/v1/messages/count_tokens": Endpoint("anthropic", "count_tokens"),
     "/v1/responses": Endpoint("openai_responses", "chat"),
 }
+SOCKETS: Mapping[str, DialectName] = {"/v1/responses": "openai_responses"}
+"""Paths that can be spoken to over a WebSocket as well."""
 _GEMINI = re.compile(
     r"/(?:v1|v1beta)/(?:models|tunedModels)/(?P<model>[^:]+(?::[^:]+)*):(?P<method>[A-Za-z]+)\Z"
 )

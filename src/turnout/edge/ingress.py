@@ -37,7 +37,7 @@ from turnout.core.errors import CallFailed, Failure, Kind, fail
 from turnout.core.events import Event, Failed, Frame, fold
 from turnout.core.model import DialectName
 from turnout.edge.controls import read_controls
-from turnout.edge.endpoints import ENDPOINTS, Endpoint, dialect_of, find_endpoint
+from turnout.edge.endpoints import ENDPOINTS, SOCKETS, Endpoint, dialect_of, find_endpoint
 from turnout.edge.passing import send_passed, understand_passed
 from turnout.edge.reading import ClientLeft, Facts, check_depth, query_credential, read_body, read_headers
 from turnout.edge.replying import (
@@ -64,6 +64,7 @@ Answered = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers, body
 
 _NOTHING = Envelope("", False, False, {}, b"")
 _NO_CONTROLS = Controls()
+_NO_NAMES: frozenset[bytes] = frozenset()
 _MODELS = re.compile(r"/v1(?:beta)?/models(?:/[^:].*)?\Z")
 _NO_EXTENSIONS: dict[str, Any] = {}
 
@@ -112,6 +113,8 @@ class Ingress:
         endpoint = find_endpoint(scope["path"], scope.get("query_string", b""))
         if endpoint is not None and scope["method"] == "POST" and endpoint.dialect in self._codecs:
             return self._serve(endpoint, scope, receive, send)
+        if scope["type"] == "websocket":
+            return self._session(scope, receive, send)
         return self._other(scope, receive, send)
 
     # -- calls
@@ -191,6 +194,30 @@ class Ingress:
         head.add(b"x-turnout-notice", b"tokens-estimated")
         await _send_whole(scope, send, 200, head, codec.encode_count(tokens))
         return True
+
+    async def _session(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A WebSocket: each message on it is a call (see `edge.lanes`)."""
+        dialect = SOCKETS.get(scope["path"])
+        codec = self._codecs[dialect or "openai_chat"]
+        request_id = f"req_{self._next_id():016x}"
+        try:
+            self._gate.check()
+            facts = read_headers(scope["headers"], _NO_NAMES)
+            _admit(self.engine, facts.credential, scope)
+            if dialect is None:
+                raise fail(Kind.UNKNOWN_ROUTE, "There is no WebSocket at this path.")
+        except CallFailed as error:
+            headers = [JSON_TYPE, (b"x-turnout-request-id", request_id.encode())]
+            status = error.failure.row.status
+            await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+            body = codec.encode_error(error.failure, request_id)
+            await send({"type": "websocket.http.response.body", "body": body})
+            return
+        from turnout.edge.lanes import Lanes  # few clients ask for one
+
+        await receive()
+        await send({"type": "websocket.accept"})
+        await Lanes(self, scope, send, lambda failure: codec.encode_error(failure, request_id)).run(receive)
 
     # -- everything else
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from turnout.config.addresses import blanks
 from turnout.core.model import DialectName
-from turnout.upstream.known import Known, KnownProvider, load_known
+from turnout.upstream.known import Known, load_known
 from turnout.wire.quirks import QUIRKS
 
 _HEAD = """# Providers
@@ -64,15 +63,8 @@ def _providers(known: Known) -> Iterator[str]:
         count = sum(model.provider == name for model in known.models.values())
         key = f"`{provider.key_variable}`" if provider.key_variable else ""
         words = " ".join(f"`{word}`" for word in provider.quirks)
-        yield (
-            f"| `{name}` | `{provider.dialect}` | {_address(provider)} | {key} | {count or ''} | {words} | {provider.note} |\n"
-        )
-
-
-def _address(provider: KnownProvider) -> str:
-    if provider.base_url is None:
-        return "yours"
-    return f"`{provider.base_url}`{' *' if blanks(provider.base_url) else ''}"
+        address = f"`{provider.base_url}`" if provider.base_url else "yours"
+        yield f"| `{name}` | `{provider.dialect}` | {address} | {key} | {count or ''} | {words} | {provider.note} |\n"
 
 
 def _quirks(known: Known) -> Iterator[str]:

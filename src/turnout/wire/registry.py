@@ -17,8 +17,9 @@ from turnout.wire.gemini import CODEC as GEMINI
 from turnout.wire.mistral import CODEC as MISTRAL
 from turnout.wire.ollama import CODEC as OLLAMA
 from turnout.wire.openai_chat import CODEC as OPENAI_CHAT
+from turnout.wire.openai_responses import CODEC as OPENAI_RESPONSES
 
-_CLIENTS: tuple[Codec, ...] = (OPENAI_CHAT, ANTHROPIC, GEMINI)
+_CLIENTS: tuple[Codec, ...] = (OPENAI_CHAT, ANTHROPIC, GEMINI, OPENAI_RESPONSES)
 _PROVIDERS_ONLY: tuple[ProviderCodec, ...] = (BEDROCK, BEDROCK_ANTHROPIC, COHERE, MISTRAL, OLLAMA)
 
 CODECS: Mapping[DialectName, Codec] = {codec.name: codec for codec in _CLIENTS}
