@@ -134,7 +134,7 @@ class Encoder:
                 case Usage():
                     self._usage = event
                 case Failed(failure):
-                    out += self._failed(failure)
+                    out += self._flush() + self._failed(failure)
                 case Finished():
                     out += self._finish()
                 case _:

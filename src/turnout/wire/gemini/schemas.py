@@ -1,6 +1,6 @@
 """Google's `Schema` (a subset of OpenAPI 3.0) as JSON Schema.
 
-Differences: type names in capitals, `nullable`, integers written as strings (`minItems: "1"`), and members that JSON Schema does not have
+Differences: type names in capitals or as numbers, `nullable`, integers written as strings (`minItems: "1"`), and members that JSON Schema does not have
 (`propertyOrdering`). What is JSON Schema already is returned as it is, text for text.
 """
 
@@ -28,6 +28,16 @@ _NAMES: Mapping[str, str] = MappingProxyType(
         "property_ordering": "propertyOrdering",
     }
 )
+_TYPES = (
+    "",
+    "string",
+    "number",
+    "integer",
+    "boolean",
+    "array",
+    "object",
+    "null",
+)  # by their numbers, as some SDKs send them
 _encode = msgspec.json.Encoder().encode
 _decode: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)
 
@@ -50,7 +60,10 @@ def _schema(value: Any) -> Any:
     out: dict[str, Any] = {}
     for given_name, inner in value.items():
         name = _NAMES.get(given_name, given_name)
-        if name == "type" and isinstance(inner, str):
+        if name == "type" and type(inner) is int and 0 <= inner < len(_TYPES):
+            if inner:
+                out[name] = _TYPES[inner]
+        elif name == "type" and isinstance(inner, str):
             if inner != "TYPE_UNSPECIFIED":
                 out[name] = inner.lower() if inner.isupper() else inner
         elif name == "properties" and isinstance(inner, dict):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from tests.unit.wire.gemini.test_recordings import plain
 from turnout.core.errors import CallFailed, Kind
@@ -36,6 +37,7 @@ from turnout.core.model import (
 from turnout.wire.body import json_text
 from turnout.wire.codec import Target
 from turnout.wire.gemini import CODEC
+from turnout.wire.gemini.schemas import json_schema
 
 
 def decode(**members: Any) -> Request:
@@ -296,3 +298,16 @@ def test_bodies_are_decoded_or_refused(data: st.DataObject) -> None:
         return
     encoded = CODEC.encode_request(request, Target("gemini-3-pro"))
     assert isinstance(json.loads(encoded.body)["contents"], list)
+
+
+def test_types_by_number_are_named_for_others() -> None:
+    given = b'{"type":6,"properties":{"a":{"type":5,"items":{"type":1}},"n":{"type":3,"nullable":true},"x":{"type":0}}}'
+    wanted = {
+        "type": "object",
+        "properties": {
+            "a": {"type": "array", "items": {"type": "string"}},
+            "n": {"type": ["integer", "null"]},
+            "x": {},
+        },
+    }
+    assert json.loads(bytes(json_schema(Raw(given)))) == wanted
