@@ -46,6 +46,7 @@ requests that are translated: a request that comes in the provider's own dialect
 """
 _TITLES: dict[DialectName, str] = {
     "openai_chat": "OpenAI chat completions (`openai_chat`), and `mistral`",
+    "openai_responses": "OpenAI responses (`openai_responses`)",
     "anthropic": "Anthropic messages (`anthropic`)",
     "gemini": "Gemini (`gemini`)",
     "bedrock": "Amazon Bedrock (`bedrock`)",

@@ -11,13 +11,14 @@ from types import MappingProxyType
 
 from turnout.core.model import DialectName
 from turnout.wire.media import BY_VALUE_QUIRK
-from turnout.wire.openai_chat.quirks import API_VERSION, EFFORTS
+from turnout.wire.openai_chat.quirks import API_VERSION, EFFORTS, NO_SAMPLING
 from turnout.wire.openai_chat.quirks import QUIRKS as OPENAI_CHAT
 
 Words = Mapping[str, str]
 
 _LEVELS = frozenset({"none", "default", "minimal", "low", "medium", "high", "xhigh", "max"})
 _ANY_DIALECT: Words = MappingProxyType({BY_VALUE_QUIRK: "fetches no URL: media are given by value"})
+_RESPONSES: Words = MappingProxyType({word: OPENAI_CHAT[word] for word in (API_VERSION, NO_SAMPLING)})
 _CLAUDE: Words = MappingProxyType(
     {
         "adaptive_thinking": "thinking is asked for by a level, not by a budget",
@@ -49,7 +50,7 @@ _GEMINI: Words = MappingProxyType(
 QUIRKS: Mapping[DialectName, Words] = MappingProxyType(
     {
         "openai_chat": {**OPENAI_CHAT, **_ANY_DIALECT},
-        "openai_responses": _ANY_DIALECT,
+        "openai_responses": {**_RESPONSES, **_ANY_DIALECT},
         "anthropic": {**_MESSAGES, **_VERTEX, **_ANY_DIALECT},
         "gemini": {**_VERTEX, **_GEMINI, **_ANY_DIALECT},
         "bedrock": {**_CLAUDE, **_BEDROCK, **_ANY_DIALECT},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from turnout.config.addresses import blanks
 from turnout.core.card import NOT_CHAT, TIERS
 from turnout.sim import SIM_MODELS
+from turnout.upstream import known
 from turnout.upstream.known import KnownModel, KnownProvider, load_known
 from turnout.upstream.signers import SIGNERS
 from turnout.wire.quirks import QUIRKS, meaning
@@ -42,6 +45,12 @@ def test_a_provider(provider: KnownProvider) -> None:
     assert not (parts.path.endswith("/") or parts.query)
     assert (parts.scheme == "http") == ("local" in provider.tags) == (parts.hostname == "127.0.0.1")
     assert provider.key_variable or "local" in provider.tags or "`api_key` is " in provider.note
+
+
+def test_names_are_distinct() -> None:
+    shipped = json.loads((Path(known.__file__).with_name("known.json")).read_text())
+    names = [model["name"] for model in shipped["models"]]
+    assert len(set(names)) == len(names) == len(KNOWN.models)
 
 
 def test_a_key_goes_to_one_place_only() -> None:
