@@ -197,3 +197,63 @@ def test_errors_have_the_sdks_own_classes(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as wrong:
         client.responses.create(model="gpt-4o", input="Hi", extra_body={"temperature": "hot"})
     assert wrong.value.param == "temperature"
+
+
+# -- previous_response_id
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o"])
+def test_a_conversation_by_reference(client: openai.OpenAI, model: str, streamed: bool) -> None:
+    """A tool's result is sent by itself: the call that it answers is remembered, for providers that remember nothing."""
+    arguments: dict[str, Any] = {"model": model, "tools": TOOLS}
+    if streamed:
+        with client.responses.stream(input=WEATHER_QUESTION, **arguments) as stream:
+            first: Any = stream.get_final_response()
+    else:
+        first = client.responses.create(input=WEATHER_QUESTION, **arguments)
+    results: Any = [
+        {"type": "function_call_output", "call_id": item.call_id, "output": answer}
+        for item, answer in zip(
+            [item for item in first.output if item.type == "function_call"],
+            ("18 degrees, sunny", "25 degrees, rain"),
+            strict=True,
+        )
+    ]
+    other = "gpt-4o" if model.startswith("claude") else "claude-sonnet-4-5"
+    for answering in (model, other):  # and the conversation may move
+        arguments["model"] = answering
+        second = client.responses.create(previous_response_id=first.id, input=results, **arguments)
+        assert "18 degrees" in second.output_text
+        assert "25 degrees" in second.output_text
+        third = client.responses.create(previous_response_id=second.id, input="Thanks", **arguments)
+        assert third.output_text
+
+
+def test_stored_responses_can_be_read_and_deleted(client: openai.OpenAI) -> None:
+    first = client.responses.create(model="gpt-4o", input="What is the capital of France?")
+    second = client.responses.create(model="gpt-4o", input="Thanks", previous_response_id=first.id)
+    assert client.responses.retrieve(first.id).output_text == first.output_text
+    items = list(client.responses.input_items.list(second.id, order="asc"))
+    assert [item.type for item in items] == ["message", "message", "message"]
+    client.responses.delete(first.id)
+    for gone in (client.responses.retrieve, client.responses.delete):
+        with pytest.raises(openai.NotFoundError):
+            gone(first.id)
+    with pytest.raises(openai.BadRequestError) as missing:
+        client.responses.create(model="gpt-4o", input="Thanks", previous_response_id=first.id)
+    assert missing.value.code == "previous_response_not_found"
+    assert client.responses.create(model="gpt-4o", input="Thanks", previous_response_id=second.id).output_text
+
+
+def test_what_is_not_stored_cannot_be_referred_to(client: openai.OpenAI) -> None:
+    first = client.responses.create(model="gpt-4o", input="Hello", store=False)
+    with pytest.raises(openai.BadRequestError):
+        client.responses.create(model="gpt-4o", input="Thanks", previous_response_id=first.id)
+
+
+@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o"])
+def test_count_tokens(client: openai.OpenAI, model: str) -> None:
+    few = client.responses.input_tokens.count(model=model, input="Hello")
+    many = client.responses.input_tokens.count(model=model, input="Hello " * 500)
+    assert 0 < few.input_tokens < many.input_tokens

@@ -154,3 +154,19 @@ async def test_other_paths_are_no_sockets(running: Running) -> None:
         await connect(url(running).replace("responses", "chat/completions"), proxy=None)
     assert refused.value.response.status_code == 404
     assert json.loads(refused.value.response.body or b"")["error"]["message"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_a_connection_remembers_what_is_not_stored(
+    socket: ClientConnection, running: Running, model: str
+) -> None:
+    await socket.send(create(model, "What is the capital of France?", store=False))
+    first = (await events(socket))[-1]["response"]["id"]
+    for _ in range(2):
+        await socket.send(create(model, "Thanks", store=False, previous_response_id=first))
+        found = await events(socket)
+        assert found[-1]["type"] == "response.completed"
+    async with connect(url(running), proxy=None) as other:
+        await other.send(create(model, "Thanks", previous_response_id=first))
+        [error] = await events(other)
+        assert error["error"]["code"] == "previous_response_not_found"

@@ -109,6 +109,13 @@ class Principal(Struct, frozen=True):
 ANONYMOUS = Principal()
 
 
+class Native(Struct, frozen=True):
+    """A request as one provider takes it and no other: it refers to something that only `provider` keeps."""
+
+    provider: str
+    envelope: Envelope
+
+
 class Notice(Struct, frozen=True):
     """A degradation that the caller must know of: a stable code and a sentence for people."""
 
@@ -217,6 +224,7 @@ class Call:
         "envelope",
         "forward",
         "id",
+        "native",
         "notices",
         "number",
         "op",
@@ -255,6 +263,7 @@ class Call:
         self.arrived_unix_s = arrived_unix_s
         self.forward = forward  # encoded header lines of the client that its own dialect's provider must see
         self.client = client
+        self.native: Native | None = None  # set by the edge where it spelt a reference out
         self.request_: Request | None = None
         # set by the route layer
         self.plan: Plan | None = None

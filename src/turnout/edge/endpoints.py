@@ -26,6 +26,7 @@ class Endpoint(Struct, frozen=True):
     model: str = ""
     stream: bool = False
     framing: Framing = "sse"
+    remembered: bool = False  # later requests may refer to the reply
 
     def complete(self, envelope: Envelope) -> Envelope:
         """The envelope with what the path said."""
@@ -54,7 +55,8 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "/v1/audio/translations": Endpoint("openai_chat", "translations"),
     "/v1/messages": Endpoint("anthropic", "chat"),
     "/v1/messages/count_tokens": Endpoint("anthropic", "count_tokens"),
-    "/v1/responses": Endpoint("openai_responses", "chat"),
+    "/v1/responses": Endpoint("openai_responses", "chat", remembered=True),
+    "/v1/responses/input_tokens": Endpoint("openai_responses", "count_tokens"),
 }
 SOCKETS: Mapping[str, DialectName] = {"/v1/responses": "openai_responses"}
 """Paths that can be spoken to over a WebSocket as well."""

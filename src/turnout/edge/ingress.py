@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import Raw, Struct
@@ -37,9 +38,11 @@ from turnout.core.errors import CallFailed, Failure, Kind, fail
 from turnout.core.events import Event, Failed, Frame, fold
 from turnout.core.model import DialectName
 from turnout.edge.controls import read_controls
+from turnout.edge.conversations import Conversations
 from turnout.edge.endpoints import ENDPOINTS, SOCKETS, Endpoint, dialect_of, find_endpoint
 from turnout.edge.passing import send_passed, understand_passed
 from turnout.edge.reading import ClientLeft, Facts, check_depth, query_credential, read_body, read_headers
+from turnout.edge.remembering import begin_turn, watched
 from turnout.edge.replying import (
     JSON_TYPE,
     Head,
@@ -56,6 +59,7 @@ from turnout.routing.plan import Planner
 from turnout.routing.tokens import estimate_tokens
 from turnout.upstream.catalog import Catalog
 from turnout.wire.codec import Codec, Framing, Meta, ModelEntry
+from turnout.wire.openai_responses import history
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -108,6 +112,7 @@ class Ingress:
         self._gate = gate
         self._next_id = next_id
         self._metrics_text = metrics_text
+        self._memory = Conversations()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         endpoint = find_endpoint(scope["path"], scope.get("query_string", b""))
@@ -144,6 +149,10 @@ class Ingress:
                     )  # with this body's own length
                     body = await read_body(receive, facts, engine.body_bytes_max, body)
                 _understand(call, endpoint, known, codec, body, scope)
+                if endpoint.remembered:
+                    session = scope.get("extensions", _NO_EXTENSIONS).get("turnout.memory")
+                    turn = begin_turn(call, self._memory, session)
+                    scope, send = watched(call, turn, scope, send)
             except CallFailed as error:
                 self._tap.refuse(call, error.failure)
                 raise
@@ -232,6 +241,8 @@ class Ingress:
             await self._guarded(scope, send, self._metrics)
         elif path == "/v1/route" and method == "POST":
             await self._guarded(scope, send, lambda p, d, s: self._route(p, d, s, receive))
+        elif path.startswith("/v1/responses/") and method in ("GET", "DELETE"):
+            await self._guarded(scope, send, self._remembered)
         elif _MODELS.match(path) and method == "GET":
             await self._guarded(scope, send, self._models)
         else:
@@ -284,6 +295,32 @@ class Ingress:
             raise fail(Kind.UNKNOWN_MODEL, f"The model {wanted[:128]!r} does not exist.", param="model")
         listed = _model_list.decode(codec.encode_models(found))
         return 200, [JSON_TYPE], bytes((listed.data or listed.models)[0])
+
+    async def _remembered(self, principal: Principal, codec: Codec, scope: Scope) -> Answered:
+        """What `previous_response_id` can refer to: a response, its input items, and an end to it."""
+        response_id, _, part = scope["path"].removeprefix("/v1/responses/").partition("/")
+        found = self._memory.get(principal.key, response_id, time.monotonic())
+        if found is None or part not in ("", "input_items"):
+            raise fail(Kind.UNKNOWN_ROUTE, f"There is no response {response_id[:128]!r} here.")
+        if scope["method"] == "DELETE":
+            if part:
+                raise fail(Kind.UNKNOWN_ROUTE, "Input items cannot be deleted.")
+            self._memory.delete(principal.key, response_id)
+            return 200, [JSON_TYPE], history.deleted_json(response_id)
+        if not part:
+            return 200, [JSON_TYPE], found.body
+        asked = dict(parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=100))
+        limit = asked.get("limit", "20")
+        if not limit.isdigit() or not 1 <= int(limit) <= 100:
+            raise fail(Kind.BAD_REQUEST, "limit: must be a number from 1 to 100", param="limit")
+        body = history.input_list_json(
+            response_id,
+            history.items_of(found.input),
+            after=asked.get("after"),
+            limit=int(limit),
+            descending=asked.get("order") != "asc",
+        )
+        return 200, [JSON_TYPE], body
 
     async def _route(self, principal: Principal, codec: Codec, scope: Scope, receive: Receive) -> Answered:
         """`POST /v1/route`: explain, call nobody."""

@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Raw
 
 from turnout.core.errors import CallFailed, Failure, Kind
+from turnout.edge.conversations import Conversations
 from turnout.wire import body as bodies
 from turnout.wire.codec import LINE_BYTES_MAX
 from turnout.wire.sse import SseParser
@@ -32,6 +33,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LANES_MAX = 16
 WAITING_MAX = 32  # requests in all lanes that are not begun
+REMEMBERED_MAX = 64
+REMEMBERED_BYTES_MAX = 16 * 1024 * 1024
 _LANE = re.compile(r"[A-Za-z0-9_.-]{1,256}\Z")
 _ENVELOPE = ("type", "stream_id", "stream", "background")
 _OF_THE_HANDSHAKE = re.compile(rb"upgrade|connection|sec-websocket-.*|content-.*|transfer-encoding|expect")
@@ -50,6 +53,9 @@ class Lanes:
         self._waiting: dict[str | None, deque[bytes]] = {}
         self._tasks: dict[str | None, asyncio.Task[None]] = {}
         self._notes: dict[str, Any] = {}
+        self._memory = Conversations(
+            entries_max=REMEMBERED_MAX, bytes_max=REMEMBERED_BYTES_MAX
+        )  # of this connection alone: also what was not to be stored
         self._scope: Scope = {
             "type": "http",
             "http_version": "1.1",
@@ -103,7 +109,11 @@ class Lanes:
         answer = _Answer(self._send, lane)
         scope = {
             **self._scope,
-            "extensions": {"turnout.body": lambda: body, "turnout.notes": self._notes},
+            "extensions": {
+                "turnout.body": lambda: body,
+                "turnout.notes": self._notes,
+                "turnout.memory": self._memory,
+            },
         }
         try:
             await self._app(scope, _nothing, answer.send)

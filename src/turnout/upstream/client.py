@@ -153,7 +153,10 @@ def _encode(call: Call, route: Route, translated: Request | None) -> tuple[bytes
     if call.envelope.form is not None:
         head = head.replace(_JSON_TYPE, b"content-type: %b\r\n" % call.envelope.form.content_type, 1)
     if call.dialect == route.card.dialect and route.rewrite is not None:
-        body = route.rewrite(call.envelope, route.target)
+        envelope, native = call.envelope, call.native
+        if native is not None and native.provider == route.card.provider:
+            envelope = native.envelope
+        body = route.rewrite(envelope, route.target)
         call.dropped = ()
         forward = call.forward
     else:

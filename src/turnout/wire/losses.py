@@ -147,7 +147,9 @@ LOSSES: tuple[Loss, ...] = (
     Loss("openai_responses", "temperature", "some models refuse it"),
     Loss("openai_responses", "tool_calls.signature", "a proof that another provider attached to a call"),
     Loss("openai_responses", "tool_results.is_error", "told in words"),
-    Loss("openai_responses", "tools.extras", "members of a tool that only the caller's own dialect understands"),
+    Loss(
+        "openai_responses", "tools.extras", "members of a tool that only the caller's own dialect understands"
+    ),
     Loss("openai_responses", "tools.opaque", "a tool that only its own provider runs"),
     Loss("openai_responses", "top_k", "no such parameter"),
     Loss("openai_responses", "top_logprobs", "some models refuse it"),

@@ -23,7 +23,7 @@ _encode = msgspec.json.Encoder().encode
 _ENDS = frozenset({"response.completed", "response.incomplete"})
 
 
-class Finished(Struct, frozen=True):
+class Ended(Struct, frozen=True):
     """A response that ended: its id, its output items, and the whole object as JSON text."""
 
     id: str
@@ -80,7 +80,7 @@ def with_history(body: bytes, earlier: Sequence[Raw]) -> bytes:
 
 
 # -- replies
-def finished(body: bytes) -> Finished | None:
+def finished(body: bytes) -> Ended | None:
     """A whole response body, as a provider sent it or as it was encoded; `None` for anything else."""
     try:
         found = _response.decode(body)
@@ -88,10 +88,10 @@ def finished(body: bytes) -> Finished | None:
         return None
     if found.object != "response":
         return None
-    return Finished(found.id, tuple(raw.copy() for raw in found.output), Raw(body))
+    return Ended(found.id, tuple(raw.copy() for raw in found.output), Raw(body))
 
 
-def finished_stream(data: bytes) -> Finished | None:
+def finished_stream(data: bytes) -> Ended | None:
     """The response that the last event in `data`, a piece of a stream that ends where the reply ended, tells of."""
     for raw in reversed(data.replace(b"\r\n", b"\n").split(b"\n\n")):
         told = parse_event(raw).data

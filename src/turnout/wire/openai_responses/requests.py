@@ -36,7 +36,7 @@ from turnout.core.model import (
     ToolChoice,
     ToolResult,
 )
-from turnout.wire.body import bad, open_members
+from turnout.wire.body import bad, join_members, open_members
 from turnout.wire.openai_responses.marks import DIALECT, unseal
 from turnout.wire.openai_responses.parts import decode_parts
 
@@ -312,6 +312,8 @@ def _tools(wire: _Body) -> tuple[Tool | OpaqueTool, ...]:
 def _decode_tool(raw: Raw, where: str) -> Tool | OpaqueTool:
     try:
         head = _head.decode(raw)
+        if head.type == "custom":
+            return _custom_tool(raw)
         if head.type not in (None, "function"):
             return OpaqueTool(DIALECT, head.type or "", raw.copy())
         tool = _tool.decode(raw)
@@ -323,6 +325,18 @@ def _decode_tool(raw: Raw, where: str) -> Tool | OpaqueTool:
     extras = tuple(Extra(name, value.copy()) for name, value in members.items() if name not in _TOOL_OURS)
     schema = tool.parameters.copy() if _given(tool.parameters) else None
     return Tool(tool.name, tool.description, schema, tool.strict, None, extras)
+
+
+def _custom_tool(raw: Raw) -> OpaqueTool:
+    """A tool of free text, as OpenAI's other dialect spells it: both its APIs have them, and nobody else has."""
+    inner = {name: value for name, value in _members.decode(raw).items() if name != "type"}
+    form = _members.decode(inner["format"]) if _given(inner.get("format", Raw())) else {}
+    kind = form.pop("type", None)
+    if kind is not None and form:
+        grammar = Raw(join_members(form))
+        inner["format"] = Raw(join_members({"type": kind, "grammar": grammar}))
+    custom = {"type": Raw(b'"custom"'), "custom": Raw(join_members(inner))}
+    return OpaqueTool("openai_chat", "custom", Raw(join_members(custom)))
 
 
 def _given(raw: Raw) -> bool:
@@ -371,6 +385,8 @@ def _is_allowed(tool: Tool | OpaqueTool, allowed: tuple[dict[str, Any], ...]) ->
     if isinstance(tool, Tool):
         return any(entry.get("type") == "function" and entry.get("name") == tool.name for entry in allowed)
     members = msgspec.json.decode(tool.raw)
+    if tool.dialect != DIALECT:  # free text: the members that the caller named are inside
+        members = {**members["custom"], **members}
     return any(entry.items() <= members.items() for entry in allowed)
 
 
