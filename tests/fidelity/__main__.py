@@ -6,8 +6,9 @@ import argparse
 import sys
 
 from tests.fidelity import echoed, inprocess, throughgateway, translated
+from tests.fidelity.codecs import skipped
 from tests.fidelity.recordings import available
-from tests.fidelity.report import problems, table
+from tests.fidelity.report import problems, tables, write_page
 
 
 def main() -> int:
@@ -22,11 +23,15 @@ def main() -> int:
         return 2
     outcomes = inprocess.outcomes() if arguments.in_process else throughgateway.outcomes(arguments.limit)
     outcomes += translated.outcomes() + echoed.outcomes()
-    sys.stdout.write(table(outcomes) + "\n")
-    found = problems(outcomes)
+    for line in skipped():
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.write(tables(outcomes) + "\n\n")
+    found = problems(outcomes, sample=arguments.limit > 0)
     for line in found[:40]:
         sys.stdout.write(f"  {line}\n")
     sys.stdout.write(f"{len(found)} problems\n" if found else "Everything is equal or explained.\n")
+    if not arguments.in_process and not arguments.limit:
+        write_page(outcomes)
     return 1 if found else 0
 
 

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from tests.fidelity.recordings import Dialect, Recording
+from collections.abc import Sequence
+
+from tests.fidelity.recordings import DIALECTS, Dialect, Recording, all_recordings
 from turnout.core.events import Event, Failed, Frame, fold
-from turnout.wire.codec import Meta
-from turnout.wire.registry import CODECS
+from turnout.wire.codec import Codec, Meta
+from turnout.wire.registry import CODECS, PROVIDERS
 
 META = Meta(id="req_0000000000000001", created=1, model="m", include_usage=True)
 
 
-def other(dialect: Dialect) -> Dialect:
-    return "anthropic" if dialect == "openai_chat" else "openai_chat"
+def clients_of(dialect: Dialect) -> tuple[Dialect, ...]:
+    """Every dialect that clients speak, but the provider's own."""
+    return tuple(client for client in CODECS if client != dialect)
+
+
+def spoken() -> tuple[Recording, ...]:
+    """The recordings whose dialect Turnout speaks."""
+    return tuple(recording for recording in all_recordings() if recording.dialect in PROVIDERS)
+
+
+def skipped() -> list[str]:
+    """A line for each recorded dialect that is not registered."""
+    counts = [(d, sum(r.dialect == d for r in all_recordings())) for d in DIALECTS if d not in PROVIDERS]
+    return [f"skipped: {dialect} is not registered; {count} recordings" for dialect, count in counts]
+
+
+def own_codec(dialect: Dialect) -> Codec | None:
+    """The codec of a dialect that clients speak as well as providers."""
+    return CODECS.get(dialect)
 
 
 def quirks(recording: Recording) -> frozenset[str]:
@@ -19,7 +38,7 @@ def quirks(recording: Recording) -> frozenset[str]:
 
 
 def frames(recording: Recording) -> list[Frame]:
-    codec = CODECS[recording.dialect]
+    codec = PROVIDERS[recording.dialect]
     if not recording.streamed:
         return [Frame(recording.body, codec.decode_answer(recording.body))]
     decoder = codec.stream_decoder(quirks(recording))
@@ -30,23 +49,21 @@ def events(recording: Recording) -> list[Event]:
     return [event for frame in frames(recording) for event in frame.events]
 
 
-def same_dialect(recording: Recording) -> bytes:
+def same_dialect(recording: Recording, codec: Codec) -> bytes:
     """What a client of the provider's own dialect receives: a JSON body goes through unless it is no reply at all."""
-    codec = CODECS[recording.dialect]
     if recording.streamed:
         return codec.relay(META).relay(frames(recording))
     last = events(recording)[-1]
     return codec.encode_error(last.failure, META.id) if isinstance(last, Failed) else recording.body
 
 
-def across(recording: Recording) -> tuple[bool, bytes]:
-    """What a client of the other dialect receives: is it a stream, and its bytes."""
-    codec = CODECS[other(recording.dialect)]
-    found = events(recording)
+def across(recording: Recording, found: Sequence[Event], client: Dialect, *, at_once: bool = False) -> bytes:
+    """What a client of another dialect receives for a reply that was decoded to `found`: event by event, or all `at_once`."""
+    codec = CODECS[client]
     if recording.streamed:
         encoder = codec.stream_encoder(META)
-        return True, b"".join(encoder.encode([event]) for event in found)
+        return encoder.encode(found) if at_once else b"".join(encoder.encode([event]) for event in found)
     last = found[-1]
     if isinstance(last, Failed):
-        return False, codec.encode_error(last.failure, META.id)
-    return False, codec.encode_answer(fold(found), META)
+        return codec.encode_error(last.failure, META.id)
+    return codec.encode_answer(fold(found), META)

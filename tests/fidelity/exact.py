@@ -33,16 +33,17 @@ def _only_usage(event: bytes) -> bool:
     return chunk.get("choices") == [] and chunk.get("usage") is not None
 
 
-def request_differences(body: bytes, sent: bytes | None, *, model: str, metered: bool) -> list[str]:
+def request_differences(body: bytes, sent: bytes | None, *, model: str | None, metered: bool) -> list[str]:
     """What reached the provider against what the client sent: each value byte for byte.
 
     Turnout sets the model's name, and in an OpenAI stream (`metered`) the wish for usage, so that the call can be billed.
+    `model` is `None` for a dialect that names it in the path.
     """
     if sent is None:
         return ["the request did not reach the provider"]
     wanted, found = _FIELDS.decode(body), _FIELDS.decode(sent)
     out = []
-    if found.get("model") != Raw(json.dumps(model).encode()):
+    if model is not None and found.get("model") != Raw(json.dumps(model).encode()):
         out.append(f"request: the model is {bytes(found.get('model', b''))!r}")
     options = _options(wanted)
     if metered:

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from tests.fidelity.codecs import across, other, same_dialect
+from collections.abc import Iterator, Sequence
+
+from tests.fidelity.codecs import across, clients_of, events, own_codec, same_dialect, spoken
 from tests.fidelity.compare import differences
-from tests.fidelity.recordings import Recording, all_recordings
-from tests.fidelity.report import Outcome
+from tests.fidelity.recordings import Dialect, Recording
+from tests.fidelity.report import Outcome, features
 from tests.fidelity.strict import complaints
-from tests.fidelity.views import Tokens, View, view
+from tests.fidelity.views import View, view
+from tests.fidelity.views.said import failure
+from turnout.core.events import Event
 
 
-def outcomes() -> list[Outcome]:
-    out = []
-    for recording in all_recordings():
-        if recording.status == 200:
-            out += [_same(recording), _across(recording)]
-    return out
+def outcomes(recordings: Sequence[Recording] | None = None) -> list[Outcome]:
+    """Of all recordings, or of those given."""
+    chosen = spoken() if recordings is None else recordings
+    return [outcome for recording in chosen if recording.status == 200 for outcome in _tried(recording)]
 
 
-def _same(recording: Recording) -> Outcome:
-    received = same_dialect(recording)
-    found = () if received == recording.body else (first_difference(recording.body, received),)
-    return Outcome(recording.id, recording.dialect, "same", recording.streamed, found)
+def _tried(recording: Recording) -> Iterator[Outcome]:
+    codec = own_codec(recording.dialect)
+    if codec is not None:
+        received = same_dialect(recording, codec)
+        found = () if received == recording.body else (first_difference(recording.body, received),)
+        yield Outcome(recording.id, recording.dialect, "same", recording.streamed, found, recording.dialect)
+    decoded = events(recording)
+    expected = expected_view(recording)
+    for client in clients_of(recording.dialect):
+        yield _across(recording, decoded, expected, client)
 
 
 def first_difference(one: bytes, two: bytes) -> str:
@@ -29,13 +37,27 @@ def first_difference(one: bytes, two: bytes) -> str:
     return f"byte {at} of {len(one)}: {one[at : at + 60]!r} → {two[at : at + 60]!r}"
 
 
-def _across(recording: Recording) -> Outcome:
-    client = other(recording.dialect)
-    streamed, body = across(recording)
+def expected_view(recording: Recording) -> View:
     try:
-        expected = view(recording.dialect, recording.streamed, recording.body)
+        return view(recording.dialect, recording.streamed, recording.body)
     except ValueError:  # nobody can read it: an error is the right answer
-        expected = View([], Tokens(), failed=True)
-    read = view(client, streamed, body)
-    found = differences(expected, read, client) + complaints(client, streamed, body, read)
-    return Outcome(recording.id, recording.dialect, "across", recording.streamed, tuple(found))
+        return failure()
+
+
+def _across(recording: Recording, decoded: Sequence[Event], expected: View, client: Dialect) -> Outcome:
+    body = across(recording, decoded, client)
+    read = view(client, recording.streamed, body)
+    found = differences(expected, read, client)
+    found += complaints(client, recording.streamed, body, read)
+    if recording.streamed:
+        batch = view(client, True, across(recording, decoded, client, at_once=True))
+        found += [f"all events at once: {difference}" for difference in differences(read, batch, client)]
+    return Outcome(
+        recording.id,
+        recording.dialect,
+        "across",
+        recording.streamed,
+        tuple(found),
+        client,
+        features(expected),
+    )

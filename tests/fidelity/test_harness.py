@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+from typing import cast
 
 import pytest
 from msgspec import structs
 
 from tests.fidelity.asked import Asked, asked
 from tests.fidelity.compare import differences
-from tests.fidelity.echoed import Turn, differing, returned, spoken
+from tests.fidelity.echoed import differing
 from tests.fidelity.exact import request_differences, without_usage_chunk
-from tests.fidelity.explained import EXPLAINED
-from tests.fidelity.recordings import Recording
+from tests.fidelity.explained import ANY, EXPLAINED
+from tests.fidelity.recordings import Dialect, Recording
 from tests.fidelity.report import Outcome, problems
 from tests.fidelity.strict import complaints
 from tests.fidelity.throughgateway import Received, in_dialect, same
 from tests.fidelity.translated import lost
+from tests.fidelity.turns import Turn, returned, spoken
 from tests.fidelity.views import Said, Tokens, Tool, View, view
 
 USAGE = b'"usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13}'
@@ -361,8 +363,11 @@ def test_a_turn_that_comes_back_changed_is_noticed() -> None:
         ],
     }
     turn = spoken("anthropic", reply)
+    assert turn is not None
     assert turn == Turn("Hi", [("hm", "s"), ("", "d")], [("a", "f", '{"x": 1}')])
-    assert differing(turn, returned("anthropic", [{"role": "user", "content": "q"}, reply])) == []
+    assert (
+        differing(turn, returned("anthropic", {"messages": [{"role": "user", "content": "q"}, reply]})) == []
+    )
     for spoilt in (
         structs.replace(turn, text="Ho"),
         structs.replace(turn, thinking=[("hm", ""), ("", "d")]),
@@ -377,6 +382,7 @@ def test_a_turn_that_comes_back_changed_is_noticed() -> None:
 def test_a_call_without_an_id_comes_back_with_one() -> None:
     function = {"name": "f", "arguments": '{"x":1}'}
     turn = spoken("openai_chat", {"choices": [{"message": {"content": None, "function_call": function}}]})
+    assert turn is not None
     assert differing(turn, Turn(calls=[("a", "f", '{"x": 1}')])) == []
     assert differing(turn, Turn(calls=[("a", "g", '{"x": 1}')]))
 
@@ -385,12 +391,21 @@ def test_a_call_without_an_id_comes_back_with_one() -> None:
 
 
 def test_the_verdict() -> None:
-    known, way = next(iter(EXPLAINED))
-    good = [Outcome(f"r{n}", "openai_chat", way, True, ()) for n in range(99)]
+    known, way, _ = next(key for key in EXPLAINED if key[1] == "across" and key[2] == ANY)
+    good = [Outcome(f"r{n}", "openai_chat", way, True, ()) for n in range(400)]
     explained = Outcome(known, "openai_chat", way, True, ("text",))
     assert problems([*good, explained]) == []
     assert problems([*good, Outcome("new", "openai_chat", way, True, ("text",))])
     unneeded = problems([*good, Outcome(known, "openai_chat", way, True, ())])
     assert "take the explanation away" in unneeded[0]
-    assert "below the bar" in problems([*good[:98], explained])[0]
+    assert "below the bar" in problems([*good[:150], explained])[0]
     assert problems([]), "a run that tried nothing proves nothing"
+
+
+def test_an_explanation_holds_for_the_dialect_that_it_names() -> None:
+    known, way, who = next(key for key in EXPLAINED if key[2] != ANY)
+    good = [Outcome(f"r{n}", "openai_chat", way, False, ()) for n in range(400)]
+    here = Outcome(known, "openai_chat", way, False, ("text",), cast(Dialect, who))
+    other = structs.replace(here, other="cohere")
+    assert problems([*good, here]) == []
+    assert len(problems([*good, here, other])) == 1

@@ -1,36 +1,49 @@
 """Every recording through a real gateway process, real sockets on both sides.
 
-A replay server plays the providers: the recording to answer with is named by the request's model. Each recording is asked for twice: by
-a client of its own dialect, who must receive the recorded bytes and whose request must arrive as it was sent (but for the model's name and the
-wish for usage, which are Turnout's to set), and by one of the other dialect, whose SDK must read the same.
+A replay server plays the providers: the recording to answer with is named by the request's model, in the body or in the path. Each
+recording is asked for by a client of every dialect: one of its own must receive the recorded bytes, and its request must arrive
+as it was sent (but for the model's name and the wish for usage, which are Turnout's to set); the SDKs of the others must read the same.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.e2e.processes import Process
-from tests.fidelity.codecs import other
+from tests.fidelity.codecs import clients_of, spoken
 from tests.fidelity.compare import differences
 from tests.fidelity.exact import request_differences, wants_usage, without_usage_chunk
-from tests.fidelity.inprocess import first_difference
-from tests.fidelity.recordings import Dialect, Recording, all_recordings
-from tests.fidelity.report import Outcome
+from tests.fidelity.inprocess import expected_view, first_difference
+from tests.fidelity.recordings import Dialect, Recording
+from tests.fidelity.report import Outcome, features
 from tests.fidelity.strict import complaints
 from tests.fidelity.views import view
-from turnout.core.errors import TABLE, Kind
+from turnout.core.errors import TABLE
 from turnout.upstream.transport import Origin, Timeouts, Transport
-from turnout.wire.registry import CODECS
+from turnout.wire.registry import CODECS, PROVIDERS
 
-PATHS: dict[Dialect, str] = {"openai_chat": "/v1/chat/completions", "anthropic": "/v1/messages"}
+_BASE_PATHS: dict[Dialect, str] = {"openai_chat": "/v1", "openai_responses": "/v1", "mistral": "/v1"}
+_PATHS: dict[Dialect, str] = {
+    "openai_chat": "/v1/chat/completions",
+    "openai_responses": "/v1/responses",
+    "anthropic": "/v1/messages",
+}
+_HELLO: dict[Dialect, dict[str, Any]] = {
+    "openai_chat": {"messages": [{"role": "user", "content": "Hello"}]},
+    "openai_responses": {"input": "Hello"},
+    "anthropic": {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1000},
+    "gemini": {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]},
+}
 UPSTREAM_ID = (
     "recorded-"  # the provider's name for a model is not the client's, so that every request is rewritten
 )
+_NUMBER = re.compile(rb"recorded-(\d+)")
 AT_ONCE = 16
 TIMEOUTS = Timeouts(first_byte_s=30, stall_s=30, total_s=60)
 
@@ -46,7 +59,7 @@ class Replay:
 
     def __init__(self, recordings: Sequence[Recording]) -> None:
         self._recordings = recordings
-        self.bodies: dict[tuple[int, str], bytes] = {}
+        self.bodies: dict[int, bytes] = {}  # the latest request's, by recording
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -58,9 +71,10 @@ class Replay:
                     if h.startswith(b"content-length")
                 )
                 body = await reader.readexactly(length)
-                number = int(json.loads(body)["model"].removeprefix(UPSTREAM_ID))
-                path = head.split(b" ", 2)[1].decode()
-                self.bodies[number, path] = body
+                named = _NUMBER.search(head.split(b" ", 2)[1]) or _NUMBER.match(_model_in(body))
+                assert named is not None, "a request without a model"
+                number = int(named[1])
+                self.bodies[number] = body
                 writer.write(_wire(self._recordings[number]))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -69,13 +83,18 @@ class Replay:
             writer.close()
 
 
+def _model_in(body: bytes) -> bytes:
+    return str(json.loads(body).get("model", "")).encode()
+
+
 def _wire(recording: Recording) -> bytes:
     headers = dict(recording.headers)
-    headers["content-type"] = (
-        "text/event-stream" if recording.streamed else headers.get("content-type", "application/json")
-    )
-    if not recording.streamed and "json" not in headers["content-type"]:
+    if recording.streamed:
+        headers["content-type"] = recording.stream_type
+    elif "json" not in headers.get("content-type", "application/json"):
         headers["content-type"] = "application/json" if recording.body[:1] in b"{[" else "text/plain"
+    else:
+        headers.setdefault("content-type", "application/json")
     lines = [f"HTTP/1.1 {recording.status} Recorded"]
     lines += [f"{name}: {value}" for name, value in headers.items() if name.isascii() and value.isprintable()]
     if not recording.streamed:
@@ -93,39 +112,47 @@ def config(recordings: Sequence[Recording], port: int) -> str:
         "store: sqlite:///fidelity.db",
         "resilience: {retries_same: 0}",
         "providers:",
-        f"  replay_openai: {{dialect: openai_chat, base_url: 'http://127.0.0.1:{port}/v1', api_key: none}}",
-        f"  replay_anthropic: {{dialect: anthropic, base_url: 'http://127.0.0.1:{port}', api_key: none}}",
-        "models:",
     ]
-    for number, recording in enumerate(recordings):
-        provider = "replay_openai" if recording.dialect == "openai_chat" else "replay_anthropic"
-        quirks = ", quirks: [no_done]" if recording.no_done else ""
+    for dialect in sorted({recording.dialect for recording in recordings}):
+        url = f"http://127.0.0.1:{port}{_BASE_PATHS.get(dialect, '')}"
         lines.append(
-            f"  rec-{number}: {{provider: {provider}, id: {UPSTREAM_ID}{number}, tier: standard{quirks}}}"
+            f"  replay_{dialect}: {{dialect: {dialect}, base_url: '{url}', signer: none, api_key: none}}"
         )
+    lines.append("models:")
+    for number, recording in enumerate(recordings):
+        quirks = ", quirks: [no_done]" if recording.no_done else ""
+        name = f"provider: replay_{recording.dialect}, id: {UPSTREAM_ID}{number}"
+        lines.append(f"  rec-{number}: {{{name}, tier: standard{quirks}}}")
     return "\n".join(lines) + "\n"
 
 
-def request_of(recording: Recording, number: int, dialect: Dialect) -> dict[str, Any]:
-    """The recorded request for its own dialect; a plain one for the other, or where only a response was recorded."""
-    plain: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}]}
-    if dialect == "anthropic":
-        plain["max_tokens"] = 1000
+def request_of(recording: Recording, number: int, client: Dialect) -> dict[str, Any]:
+    """The recorded request for its own dialect; a plain one for others, or where only a response was recorded."""
     recorded = recording.request if isinstance(recording.request, dict) else None
-    own = recorded is not None and dialect == recording.dialect
-    body = dict(recorded) if recorded is not None and own else plain
+    own = recorded is not None and client == recording.dialect
+    body = dict(recorded) if recorded is not None and own else dict(_HELLO[client])
+    if client == "gemini":  # model and stream are in the path
+        return body
     body["model"] = f"rec-{number}"
     if recording.streamed or (recording.status != 200 and recorded is not None and recorded.get("stream")):
         body["stream"] = True
-        if dialect == "openai_chat" and not own:
+        if client == "openai_chat" and not own:
             body["stream_options"] = {"include_usage": True}
     else:
         body.pop("stream", None)
     return body
 
 
-async def _ask(transport: Transport, origin: Origin, dialect: Dialect, body: bytes) -> Received:
-    head = f"POST {PATHS[dialect]} HTTP/1.1\r\nhost: x\r\nanthropic-version: 2023-06-01\r\n".encode()
+def path_of(recording: Recording, number: int, client: Dialect, *, array: bool = False) -> str:
+    if client != "gemini":
+        return _PATHS[client]
+    method = "streamGenerateContent" if recording.streamed else "generateContent"
+    query = "?alt=sse" if recording.streamed and not array else ""
+    return f"/v1beta/models/rec-{number}:{method}{query}"
+
+
+async def _ask(transport: Transport, origin: Origin, path: str, body: bytes) -> Received:
+    head = f"POST {path} HTTP/1.1\r\nhost: x\r\nanthropic-version: 2023-06-01\r\n".encode()
     response = await transport.request(origin, head, body, TIMEOUTS)
     kind = next((value for name, value in response.headers if name.lower() == b"content-type"), b"")
     return Received(response.status, kind, await response.read_all())
@@ -133,7 +160,7 @@ async def _ask(transport: Transport, origin: Origin, dialect: Dialect, body: byt
 
 def outcomes(limit: int = 0) -> list[Outcome]:
     """`limit` > 0: about so many recordings, evenly chosen."""
-    recordings = all_recordings()
+    recordings: Sequence[Recording] = spoken()
     if limit:
         recordings = recordings[:: max(1, len(recordings) // limit)]
     return asyncio.run(_outcomes(recordings))
@@ -153,33 +180,49 @@ async def _outcomes(recordings: Sequence[Recording]) -> list[Outcome]:
 
             async def one(number: int) -> list[Outcome]:
                 async with gate:
-                    return await _both(replay, transport, origin, recordings[number], number)
+                    return await _asked(replay, transport, origin, recordings[number], number)
 
             found = await asyncio.gather(*[one(number) for number in range(len(recordings))])
             await transport.close()
             await asyncio.to_thread(process.stop)
     server.close()
-    return [outcome for pair in found for outcome in pair]
+    return [outcome for several in found for outcome in several]
 
 
-async def _both(
+async def _asked(
     replay: Replay, transport: Transport, origin: Origin, recording: Recording, number: int
 ) -> list[Outcome]:
+    """By its own dialect's client first, where there is one, then by every other."""
     out = []
-    for way, dialect in (("same", recording.dialect), ("across", other(recording.dialect))):
-        asked = request_of(recording, number, dialect)
+    own = (recording.dialect,) if recording.dialect in CODECS else ()
+    for client in (*own, *clients_of(recording.dialect)):
+        asked = request_of(recording, number, client)
         body = json.dumps(asked, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass")
-        reply = await _ask(transport, origin, dialect, body)
-        if way == "same":
-            sent = replay.bodies.get((number, PATHS[dialect]))
-            openai_stream = dialect == "openai_chat" and asked.get("stream") is True
-            usage_chunk = wants_usage(asked) or not openai_stream
-            found = same(recording, reply, usage_chunk=usage_chunk)
-            found += request_differences(body, sent, model=f"{UPSTREAM_ID}{number}", metered=openai_stream)
+        reply = await _ask(transport, origin, path_of(recording, number, client), body)
+        has: tuple[str, ...] = ()
+        if client == recording.dialect:
+            openai_stream = client == "openai_chat" and asked.get("stream") is True
+            found = same(recording, reply, usage_chunk=wants_usage(asked) or not openai_stream)
+            model = None if client == "gemini" else f"{UPSTREAM_ID}{number}"
+            found += request_differences(body, replay.bodies.get(number), model=model, metered=openai_stream)
+            if recording.array is not None:
+                path = path_of(recording, number, client, array=True)
+                found += same_array(recording.array, await _ask(transport, origin, path, body))
         else:
-            found = _across(recording, dialect, reply)
-        out.append(Outcome(recording.id, recording.dialect, way, recording.streamed, tuple(found)))
+            found = _across(recording, client, reply)
+            has = features(expected_view(recording)) if recording.status == 200 else ()
+        way = "same" if client == recording.dialect else "across"
+        out.append(
+            Outcome(recording.id, recording.dialect, way, recording.streamed, tuple(found), client, has)
+        )
     return out
+
+
+def same_array(recorded: bytes, reply: Received) -> list[str]:
+    """A Gemini client without `alt=sse` gets the chunks as one JSON array; white space between them is nobody's."""
+    if reply.status != 200 or not reply.kind.startswith(b"application/json"):
+        return [f"array: status {reply.status}, {reply.kind!r}"]
+    return [] if json.loads(reply.body) == json.loads(recorded) else ["array: other chunks"]
 
 
 def same(recording: Recording, reply: Received, *, usage_chunk: bool) -> list[str]:
@@ -189,18 +232,26 @@ def same(recording: Recording, reply: Received, *, usage_chunk: bool) -> list[st
         if reply.body == recording.body or not in_dialect(recording.dialect, reply.body):
             out.append(f"not an error of ours: {reply.body[:80]!r}")
         return out
+    if recording.streamed and reply.status != 200 and _failed_at_once(recording):
+        return [] if in_dialect(recording.dialect, reply.body) else [f"not an error: {reply.body[:80]!r}"]
     wanted = recording.body if usage_chunk else without_usage_chunk(recording.body)
     if recording.status == 200 or reply.body == wanted:
         out = [] if reply.status == recording.status else [f"status {recording.status} → {reply.status}"]
         if recording.streamed != reply.kind.startswith(b"text/event-stream"):
             out.append(f"content type: {reply.kind!r}")
         return out + ([] if reply.body == wanted else [first_difference(wanted, reply.body)])
-    failure = CODECS[recording.dialect].decode_failure(recording.status, [], recording.body)
+    failure = PROVIDERS[recording.dialect].decode_failure(recording.status, [], recording.body)
     if failure.row.health == "credential" and reply.status == failure.row.status:
         return (
             [] if in_dialect(recording.dialect, reply.body) else ["the error is not in the client's dialect"]
         )
     return [f"status {recording.status} → {reply.status}", first_difference(wanted, reply.body)]
+
+
+def _failed_at_once(recording: Recording) -> bool:
+    """Did the stream fail before it said anything? Then another provider may be asked, and the client gets a status."""
+    seen = expected_view(recording)
+    return seen.failed and not any(said.text or said.reasoning or said.tools for said in seen.choices)
 
 
 def in_dialect(client: Dialect, body: bytes) -> bool:
@@ -210,13 +261,16 @@ def in_dialect(client: Dialect, body: bytes) -> bool:
     except ValueError:
         return False
     error = found.get("error")
-    shaped = isinstance(error, dict) and isinstance(error.get("message"), str) and bool(error.get("type"))
-    return shaped and (client == "openai_chat" or found.get("type") == "error")
+    if not isinstance(error, dict) or not isinstance(error.get("message"), str):
+        return False
+    if client == "gemini":
+        return isinstance(error.get("code"), int) and bool(error.get("status"))
+    return bool(error.get("type")) and (client != "anthropic" or found.get("type") == "error")
 
 
 def _across(recording: Recording, client: Dialect, reply: Received) -> list[str]:
     if recording.status != 200:
-        failure = CODECS[recording.dialect].decode_failure(
+        failure = PROVIDERS[recording.dialect].decode_failure(
             recording.status, list(_raw(recording)), recording.body
         )
         wanted = TABLE[failure.kind].status
@@ -226,12 +280,9 @@ def _across(recording: Recording, client: Dialect, reply: Received) -> list[str]
             else [f"status {recording.status} ({failure.kind.value}) → {reply.status}"]
         )
         return out if in_dialect(client, reply.body) else [*out, "the error is not in the client's dialect"]
-    try:
-        expected = view(recording.dialect, recording.streamed, recording.body)
-    except ValueError as error:
-        return [] if reply.status == TABLE[Kind.MALFORMED].status else [f"the SDK cannot read it: {error}"]
+    expected = expected_view(recording)
     if expected.failed and reply.status != 200:
-        return []
+        return [] if in_dialect(client, reply.body) else ["the error is not in the client's dialect"]
     if reply.status != 200:
         return [f"status 200 → {reply.status}: {reply.body[:100]!r}"]
     read = view(client, recording.streamed, reply.body)

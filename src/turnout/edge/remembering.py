@@ -110,7 +110,7 @@ class _Watch:
                 self.whole(self._status, body)
         await self._send(message)
 
-    def _ended(self, ended: history.Finished | None) -> None:
+    def _ended(self, ended: history.Ended | None) -> None:
         call, turn = self._call, self._turn
         if ended is None or turn.memory is None or call.plan is None or not call.attempts:
             return

@@ -20,9 +20,12 @@ _INCOMPLETE: Mapping[StopReason, str] = MappingProxyType(
 
 
 def decode_stop(status: str, reason: str, *, called_tools: bool) -> Stop:
-    """`raw` is the reason of an incomplete reply, else the status. A finished reply that calls tools stopped for them."""
+    """`raw` is the reason of an incomplete reply, else the status. A finished reply that calls tools stopped for them.
+
+    Older models say nothing of why a reply is incomplete: then it was cut by its length (seen at exactly the largest output).
+    """
     if status == "incomplete":
-        return Stop(_FROM_REASON.get(reason, "other"), reason or status)
+        return Stop(_FROM_REASON.get(reason, "other" if reason else "length"), reason or status)
     if status in ("completed", "complete", ""):
         return Stop("tool_use" if called_tools else "stop", status or "completed")
     return Stop("other", status)
