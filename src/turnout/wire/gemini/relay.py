@@ -32,7 +32,7 @@ _BLANK = (b"\n\n", b"\r\n\r\n", b"\r\r")
 class Relay:
     """See `wire.codec.Relay`."""
 
-    __slots__ = ("_begun", "_held", "_holding", "_lacks", "_meta", "_same")
+    __slots__ = ("_begun", "_held", "_holding", "_last", "_meta", "_same")
 
     def __init__(self, meta: Meta) -> None:
         self._meta = meta
@@ -40,21 +40,21 @@ class Relay:
         self._holding = False
         self._same: bool | None = None  # does the provider frame as the client wants it?
         self._begun = False  # has the client's array been opened?
-        self._lacks = b""
+        self._last = b"\n\n"  # what was passed on last
 
     def relay(self, frames: Sequence[Frame]) -> bytes:
         out: list[bytes] = []
         for frame in frames:
             events = frame.events
             if self._same and not self._holding and len(events) == 1 and type(events[0]) is TextDelta:
-                out.append(frame.raw)
+                data = frame.raw
             else:
-                out.append(self._special(frame))
-        data = out[0] if len(out) == 1 else b"".join(out)
-        if data:
-            self._begun = True
-            self._lacks = b"" if data.endswith(_BLANK) else b"\n" if data.endswith(b"\n") else b"\n\n"
-        return data
+                data = self._special(frame)
+            if data:
+                out.append(data)
+                self._begun = True
+                self._last = data
+        return out[0] if len(out) == 1 else b"".join(out)
 
     def _special(self, frame: Frame) -> bytes:
         raw = frame.raw
@@ -123,8 +123,13 @@ class Relay:
     def _error(self, failure: Failure) -> bytes:
         error = encode_error(failure, self._meta.id)
         if self._meta.framing == "sse":
-            return (self._lacks if self._same else b"") + self._framed(error)
+            return (_lacking(self._last) if self._same else b"") + self._framed(error)
         return self._framed(error) + ARRAY_END
+
+
+def _lacking(data: bytes) -> bytes:
+    """What these bytes lack to a blank line."""
+    return b"" if data.endswith(_BLANK) else b"\n" if data.endswith(b"\n") else b"\n\n"
 
 
 def _annotate(raw: bytes, annotation: bytes | None) -> bytes:

@@ -111,7 +111,12 @@ class Decoder:
             frames = [Frame(rest)]
         if not self._done:
             complete = failure is None and self._reader.complete and (self._array is None or self._closed)
-            frames.append(Frame(b"", self._end(Finished() if complete else Failed(failure or TRUNCATED))))
+            if complete:
+                frames.append(Frame(b"", self._end(Finished())))
+            else:  # half an event goes with the failure, so that no relay passes it on
+                rest = b"".join(frame.raw for frame in frames if not frame.events)
+                frames = [frame for frame in frames if frame.events]
+                frames.append(Frame(rest, self._end(Failed(failure or TRUNCATED))))
         return frames
 
     def _last_words(self) -> list[Frame]:
