@@ -38,6 +38,7 @@ from turnout.upstream.client import Upstream
 from turnout.upstream.fetching import Fetcher, FetchRules
 from turnout.upstream.known import Known, load_known
 from turnout.upstream.prices import PriceBook
+from turnout.upstream.sockets import Sockets
 from turnout.upstream.transport import Transport
 from turnout.wire.registry import CODECS, PROVIDERS
 
@@ -127,6 +128,7 @@ class Gateway:
         self._known = known or load_known()
         self._prices = prices or PriceBook()
         self._transport = Transport.from_environment(os.environ if environ is None else environ)
+        self._sockets = Sockets(self._transport)
         self.config = config
         self.metrics = Metrics()
         self.gate = Gate(config.server.calls_max)
@@ -155,7 +157,9 @@ class Gateway:
 
     def _engine(self, config: schema.Config, catalog: Catalog, planner: Planner) -> Engine:
         resilience = config.resilience
-        upstream = Upstream(self._transport, catalog.routes, self._loop.time, fetcher_of(config.media))
+        upstream = Upstream(
+            self._transport, catalog.routes, self._loop.time, fetcher_of(config.media), self._sockets
+        )
         policy = RetryPolicy(
             attempts_max=resilience.attempts_max,
             rounds=resilience.retries_same,
@@ -225,6 +229,7 @@ class Gateway:
     async def close(self) -> bool:
         """Write what is left and let go of everything. False when log rows were lost."""
         self._timer.cancel()
+        await self._sockets.close()
         await self._transport.close()
         kept = await asyncio.to_thread(self.log.close)
         self.store.close()

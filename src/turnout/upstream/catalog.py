@@ -32,6 +32,7 @@ from turnout.upstream.signers import (
 from turnout.upstream.transport import Origin, Timeouts
 from turnout.wire import quirks
 from turnout.wire.codec import Codec, PassingCodec, ProviderCodec, Target
+from turnout.wire.quirks import WEBSOCKET
 
 USER_AGENT = "turnout"
 
@@ -57,6 +58,7 @@ class Route(Struct, frozen=True):
     timeouts: Timeouts
     unary_timeouts: Timeouts
     sign: RequestSigner | None = None
+    socket: bool = False  # asked over a WebSocket
     passing: PassingCodec | None = None
 
 
@@ -295,6 +297,7 @@ def _route(card: Card, site: _Site, codec: ProviderCodec) -> Route:
         timeouts=Timeouts(connect_s, tls_s, d.first_token_ms / 1000, d.stall_ms / 1000, total_s),
         unary_timeouts=Timeouts(connect_s, tls_s, total_s, d.stall_ms / 1000, total_s),
         sign=site.sign,
+        socket=WEBSOCKET in card.quirks,
         passing=codec if isinstance(codec, PassingCodec) else None,
     )
 

@@ -26,6 +26,7 @@ from turnout.core.model import DialectName, Request
 from turnout.upstream.catalog import Route
 from turnout.upstream.fetching import Fetcher
 from turnout.upstream.media import with_media
+from turnout.upstream.sockets import Sockets
 from turnout.upstream.transport import Response, Timeouts, Transport, TransportError
 from turnout.wire.codec import EmbeddingCodec, Encoded, StreamDecoder
 
@@ -55,8 +56,10 @@ class Upstream:
         routes: Mapping[str, Route],
         clock: Clock,
         fetcher: Fetcher | None = None,
+        sockets: Sockets | None = None,
     ) -> None:
         self._transport = transport
+        self._sockets = sockets or Sockets(transport)
         self._routes = routes
         self._clock = clock
         self._fetcher = fetcher
@@ -69,10 +72,13 @@ class Upstream:
             translated = await self._translatable(call, route)
         head, body = _encode(call, route, translated)
         stream = call.envelope.stream
-        timeouts = self._timeouts(call, route, stream)
+        timeouts = self._timeouts(call, route, stream or route.socket)  # a socket always streams
         begun = time.perf_counter_ns()
         try:
-            response = await self._transport.request(route.origin, head, body, timeouts)
+            if route.socket and call.op == "chat":
+                response = await self._sockets.request(route.origin, head, body, timeouts)
+            else:
+                response = await self._transport.request(route.origin, head, body, timeouts)
             if not 200 <= response.status < 300:
                 raise await _refusal(response, route)
             if call.op in PASSED:

@@ -221,10 +221,7 @@ class Transport:
         """Use the slot that is counted for us."""
         connection = Connection(self, pool, loop)
         try:
-            self._refuse_if_closed()
-            context = self._context() if origin.scheme == "https" else None
-            await dial(connection, origin, self._proxy_for(origin), context, connect_by, tls_s, self._resolve)
-            self._refuse_if_closed()
+            await self.dial(connection, origin, connect_by, tls_s)
         except BaseException:
             connection.drop()
             self._pass_on(pool, None)
@@ -234,6 +231,13 @@ class Transport:
         if self._sweeping is None:
             self._sweeping = loop.call_later(SWEEP_S, self._sweep, loop)
         return connection
+
+    async def dial(self, connection: Connection, origin: Origin, connect_by: float, tls_s: float) -> None:
+        """Connect a connection, by this transport's proxy, names and certificates. Raises `TransportError`."""
+        self._refuse_if_closed()
+        context = self._context() if origin.scheme == "https" else None
+        await dial(connection, origin, self._proxy_for(origin), context, connect_by, tls_s, self._resolve)
+        self._refuse_if_closed()
 
     def _refuse_if_closed(self) -> None:
         if self._closed:

@@ -18,7 +18,13 @@ Words = Mapping[str, str]
 
 _LEVELS = frozenset({"none", "default", "minimal", "low", "medium", "high", "xhigh", "max"})
 _ANY_DIALECT: Words = MappingProxyType({BY_VALUE_QUIRK: "fetches no URL: media are given by value"})
-_RESPONSES: Words = MappingProxyType({word: OPENAI_CHAT[word] for word in (API_VERSION, NO_SAMPLING)})
+WEBSOCKET = "websocket"
+_RESPONSES: Words = MappingProxyType(
+    {
+        **{word: OPENAI_CHAT[word] for word in (API_VERSION, NO_SAMPLING)},
+        WEBSOCKET: "asked over one WebSocket for many requests, in place of a POST for each",
+    }
+)
 _CLAUDE: Words = MappingProxyType(
     {
         "adaptive_thinking": "thinking is asked for by a level, not by a budget",

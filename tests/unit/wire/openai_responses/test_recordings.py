@@ -100,7 +100,7 @@ def check_stop(answer: Answer, wire: dict[str, Any]) -> None:
     assert stop is not None
     reason = (wire.get("incomplete_details") or {}).get("reason")
     if wire["status"] == "incomplete":
-        assert stop.reason == ("length" if reason == "max_output_tokens" else "other")
+        assert stop.reason == ("length" if reason in ("max_output_tokens", "", None) else "other")
     elif wire["status"] in ("completed", "complete"):
         assert stop.reason == ("tool_use" if tools_of(answer) else "stop")
     else:

@@ -205,7 +205,7 @@ def test_free_text_calls_refusals_and_built_in_tools() -> None:
         ("max_output_tokens", "length"),
         ("content_filter", "content_filter"),
         ("steered", "other"),
-        (None, "other"),
+        (None, "length"),
     ],
 )
 def test_incomplete_replies(reason: str | None, stop: str) -> None:
