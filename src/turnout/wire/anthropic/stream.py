@@ -15,12 +15,10 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
-from turnout.core.errors import Failure, Kind
 from turnout.core.events import (
     Event,
     Failed,
     Finished,
-    Frame,
     ReasoningDelta,
     ReasoningSignature,
     Started,
@@ -43,8 +41,8 @@ from turnout.wire.anthropic.marks import arguments_text, input_object, unseal
 from turnout.wire.anthropic.reasons import decode_stop
 from turnout.wire.anthropic.usage import WireUsage, canonical, merged
 from turnout.wire.body import malformed
-from turnout.wire.codec import LINE_BYTES_MAX
-from turnout.wire.sse import SseOverflow, SseParser, parse_event
+from turnout.wire.sse import parse_event
+from turnout.wire.sse_decoder import SseDecoder
 
 _DELTA_HEAD = b"event: content_block_delta\ndata: "
 _HEAD_LENGTH = len(_DELTA_HEAD)
@@ -120,91 +118,25 @@ class _Gathering:
         return Raw(_encode(members))
 
 
-class Decoder:
+class Decoder(SseDecoder):
     """See `wire.codec.StreamDecoder`. Holds one unfinished event and the blocks that are being gathered."""
 
-    __slots__ = ("_base", "_blocks", "_done", "_held_bytes", "_parser", "_started", "_top", "_usage")
+    __slots__ = ("_base", "_blocks", "_started", "_top", "_usage")
 
     def __init__(self) -> None:
-        self._parser = SseParser(LINE_BYTES_MAX)
-        self._held_bytes = 0
+        super().__init__()
         self._started = False
-        self._done = False
         self._usage: WireUsage | None = None
         self._blocks: dict[int, _Gathering] = {}
         self._base = 0
         self._top = -1
 
-    # -- bytes → frames
-    def feed(self, data: bytes) -> list[Frame]:
-        if self._done:
-            return [Frame(data)] if data else []
-        if self._held_bytes or b"\r" in data:
-            return self._feed_parser(data)
-        pieces = data.split(b"\n\n")
-        rest = pieces.pop()
-        frames = []
-        for piece in pieces:
-            raw = piece + b"\n\n"
-            frames.append(Frame(raw, self._raw_events(raw)))
-        if rest:
-            frames += self._feed_parser(rest)
-        return frames
-
-    def _feed_parser(self, data: bytes) -> list[Frame]:
-        if self._done:
-            return [Frame(data)]
-        self._held_bytes += len(data)
-        try:
-            events = self._parser.feed(data)
-        except SseOverflow:
-            return self._overflow()
-        frames = []
-        for event in events:
-            self._held_bytes -= len(event.raw)
-            frames.append(Frame(event.raw, self._data_events(event.data)))
-        return frames + self._after_end()
-
-    def _after_end(self) -> list[Frame]:
-        """Once the end was seen, nothing is held back any more."""
-        rest = self._parser.rest() if self._done else None
-        return [] if rest is None else [Frame(rest.raw)]
-
-    def _overflow(self) -> list[Frame]:
-        rest = self._parser.rest()
-        self._done = True
-        failed = Failed(malformed("An event of the provider's stream is too long."))
-        return [Frame(b"" if rest is None else rest.raw, (failed,))]
-
-    def eof(self, failure: Failure | None) -> list[Frame]:
-        if self._done:
-            return self._after_end()
-        rest = self._parser.rest()
-        frames: list[Frame] = []
-        end = failure or Failure(
-            Kind.TRUNCATED, "The provider's stream ended before the message was complete."
-        )
-        if rest is not None:
-            events = self._last_events(rest.data) if failure is None else ()
-            frames += [Frame(rest.raw, events)] if events else self._end(end, rest.raw)
-        return frames + self._end(end)
-
-    def _end(self, failure: Failure, raw: bytes = b"") -> list[Frame]:
-        """The terminal event that is missing; half an event's bytes go with it, so that no relay passes them on."""
-        if self._done:
-            return []
-        self._done = True
-        return [Frame(raw, (Failed(failure),))]
-
-    def _last_events(self, data: bytes | None) -> tuple[Event, ...]:
-        """An event without its blank line counts if it is whole; half an event is nothing."""
-        if data is None:
-            return ()
+    def _is_whole(self, data: bytes) -> bool:
         try:
             _typed.decode(data)
         except UNREADABLE:
-            return ()
-        return self._data_events(data)
+            return False
+        return True
 
     # -- one event's data → events
     def _raw_events(self, raw: bytes) -> tuple[Event, ...]:

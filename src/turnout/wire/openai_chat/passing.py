@@ -206,22 +206,20 @@ class EventDecoder(Decoder):
         self._known = spoken(op, envelope)
         self._usage: Usage | None = None
         self._no_done = NO_DONE in quirks
-        self._lenient = True
         self._stops: set[int] = set()
 
     def _complete(self) -> bool:
         """Does a proven end of the body end the stream, too?"""
         return self._completed > 0 or (self._no_done and self._started)
 
-    def _last_events(self, data: bytes | None) -> tuple[Event, ...]:
-        if data is None:
-            return ()
-        if data.strip() != b"[DONE]":
-            try:
-                _event.decode(data)
-            except UNREADABLE:
-                return ()
-        return self._data_events(data)
+    def _is_whole(self, data: bytes) -> bool:
+        if data.strip() == b"[DONE]":
+            return True
+        try:
+            _event.decode(data)
+        except UNREADABLE:
+            return False
+        return True
 
     def _data_events(self, data: bytes | None) -> tuple[Event, ...]:
         if not data or self._done:

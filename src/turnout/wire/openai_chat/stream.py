@@ -13,13 +13,11 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
-from turnout.core.errors import Failure, Kind
 from turnout.core.events import (
     AudioDelta,
     Event,
     Failed,
     Finished,
-    Frame,
     ReasoningDelta,
     ReasoningRedacted,
     ReasoningSignature,
@@ -30,7 +28,6 @@ from turnout.core.events import (
     ToolStart,
 )
 from turnout.wire.body import malformed
-from turnout.wire.codec import LINE_BYTES_MAX
 from turnout.wire.openai_chat.call_proofs import proof_of
 from turnout.wire.openai_chat.errors import decode_stream_failure
 from turnout.wire.openai_chat.quirks import NO_DONE as NO_DONE
@@ -46,7 +43,8 @@ from turnout.wire.openai_chat.shapes import (
     split_content,
 )
 from turnout.wire.openai_chat.usage import read_usage
-from turnout.wire.sse import SseOverflow, SseParser, parse_event
+from turnout.wire.sse import parse_event
+from turnout.wire.sse_decoder import SseDecoder
 
 _chunk = msgspec.json.Decoder(Chunk)
 _CHOICES_MAX = 1024
@@ -84,97 +82,31 @@ class _Choice:
         return index
 
 
-class Decoder:
+class Decoder(SseDecoder):
     """See `wire.codec.StreamDecoder`."""
 
-    __slots__ = ("_choices", "_done", "_held_bytes", "_lenient", "_parser", "_started")
+    __slots__ = ("_choices", "_lenient", "_started")
 
     def __init__(self, quirks: frozenset[str] = frozenset()) -> None:
-        self._parser = SseParser(LINE_BYTES_MAX)
-        self._held_bytes = 0
+        super().__init__()
         self._started = False
-        self._done = False
         self._lenient = NO_DONE in quirks
         self._choices: dict[int, _Choice] = {}
 
-    # -- bytes → frames
-    def feed(self, data: bytes) -> list[Frame]:
-        if self._done:
-            return [Frame(data)] if data else []
-        if self._held_bytes or b"\r" in data:
-            return self._feed_parser(data)
-        if data.startswith(b"data: ") and data.find(b"\n") == len(data) - 2 and data.endswith(b"\n\n"):
-            return [Frame(data, self._data_events(data[6:-2]))]  # one event a read, as most come
-        pieces = data.split(b"\n\n")
-        rest = pieces.pop()
-        frames = []
-        for piece in pieces:
-            raw = piece + b"\n\n"
-            frames.append(Frame(raw, self._raw_events(raw)))
-        if rest:
-            frames += self._feed_parser(rest)
-        return frames
-
-    def _feed_parser(self, data: bytes) -> list[Frame]:
-        if self._done:
-            return [Frame(data)]
-        self._held_bytes += len(data)
+    def _is_whole(self, data: bytes) -> bool:
+        if data.strip() == b"[DONE]":
+            return True
         try:
-            events = self._parser.feed(data)
-        except SseOverflow:
-            return self._overflow()
-        frames = []
-        for event in events:
-            self._held_bytes -= len(event.raw)
-            frames.append(Frame(event.raw, self._data_events(event.data)))
-        return frames + self._after_end()
-
-    def _after_end(self) -> list[Frame]:
-        """Once the end was seen, nothing is held back any more."""
-        rest = self._parser.rest() if self._done else None
-        return [] if rest is None else [Frame(rest.raw)]
-
-    def _overflow(self) -> list[Frame]:
-        rest = self._parser.rest()
-        self._done = True
-        failed = Failed(malformed("An event of the provider's stream is too long."))
-        return [Frame(b"" if rest is None else rest.raw, (failed,))]
-
-    def eof(self, failure: Failure | None) -> list[Frame]:
-        if self._done:
-            return self._after_end()
-        rest = self._parser.rest()
-        frames: list[Frame] = []
-        end = failure or Failure(Kind.TRUNCATED, "The provider's stream ended before the reply was complete.")
-        if rest is not None:
-            events = self._last_events(rest.data) if failure is None else ()
-            blank = failure is None and not rest.raw.strip()
-            frames += [Frame(rest.raw, events)] if events or blank else self._end(end, rest.raw)
-        if failure is None and self._lenient and self._complete() and not self._done:
-            self._done = True
-            return [*frames, Frame(b"", (Finished(),))]
-        return frames + self._end(end)
+            _chunk.decode(data)
+        except UNREADABLE:
+            return False
+        return True
 
     def _complete(self) -> bool:
-        return bool(self._choices) and all(choice.stopped for choice in self._choices.values())
-
-    def _end(self, failure: Failure, raw: bytes = b"") -> list[Frame]:
-        """The terminal event that is missing; half an event's bytes go with it, so that no relay passes them on."""
-        if self._done:
-            return []
-        self._done = True
-        return [Frame(raw, (Failed(failure),))]
-
-    def _last_events(self, data: bytes | None) -> tuple[Event, ...]:
-        """An event without its blank line counts if it is whole; half an event is nothing."""
-        if data is None:
-            return ()
-        if data.strip() != b"[DONE]":
-            try:
-                _chunk.decode(data)
-            except UNREADABLE:
-                return ()
-        return self._data_events(data)
+        """Without an end marker, every choice must have said why it ended."""
+        return (
+            self._lenient and bool(self._choices) and all(choice.stopped for choice in self._choices.values())
+        )
 
     # -- one event's data → events
     def _raw_events(self, raw: bytes) -> tuple[Event, ...]:

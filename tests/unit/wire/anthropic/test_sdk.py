@@ -168,7 +168,7 @@ def test_a_stream_that_was_cut_is_raised(server: Server, client: anthropic.Anthr
     whole = encode(EVENTS)
     for cut in (len(whole) // 2, whole.index(b"event: message_stop")):
         server.reply = (200, "text/event-stream", CODEC.relay(META).relay(frames_of(whole[:cut])))
-        with pytest.raises(anthropic.APIStatusError, match="before the message was complete"):
+        with pytest.raises(anthropic.APIStatusError, match="before the reply was complete"):
             stream(client)
 
 

@@ -280,7 +280,7 @@ def test_content_before_a_message_start_still_has_a_start() -> None:
 
 
 def test_an_event_without_end_is_malformed_at_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("turnout.wire.anthropic.stream.LINE_BYTES_MAX", 100)
+    monkeypatch.setattr("turnout.wire.sse_decoder.LINE_BYTES_MAX", 100)
     decoder = CODEC.stream_decoder()
     frames = decoder.feed(sse(message_start())) + decoder.feed(b"data: " + b"x" * 200)
     frames += decoder.feed(b"more") + decoder.eof(None)
