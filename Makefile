@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format bench soak fidelity chaos docs lock clean
+.PHONY: help install run test lint format bench soak fidelity chaos clients docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,11 @@ fidelity: $(VENV)/.dev ## real recorded traffic through the gateway, same dialec
 
 chaos: $(VENV)/.dev ## every way a provider can fail, through the gateway
 	$(BIN)/python -m tests.chaos
+
+clients: $(VENV)/.dev ## real programs (LangChain, Claude Code, Codex, …) against Turnout; installs them under .clients
+	$(BIN)/python -m tests.clients
+	$(BIN)/python -m tests.clients --models crossed
+	$(BIN)/python -m tests.clients --models auto
 
 docs: $(VENV)/.dev ## regenerate what is generated
 	$(BIN)/python -m turnout.config.render > docs/configuration.md
