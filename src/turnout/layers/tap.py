@@ -241,8 +241,15 @@ class TappedReply:
         try:
             for frame in frames:
                 for event in frame.events:
-                    if type(event) is TextDelta and automaton.open:  # most of a stream
-                        self.characters += len(event.text)
+                    kind = type(event)
+                    if not automaton.open:
+                        self._see(event)
+                    elif kind is TextDelta:  # most of a stream
+                        self.characters += len(cast(TextDelta, event).text)
+                    elif kind is Usage:
+                        self.usage = cast(Usage, event)
+                    elif kind is Stop:
+                        self.stop = cast(Stop, event)
                     else:
                         self._see(event)
             if not frames:
@@ -254,11 +261,7 @@ class TappedReply:
     def _see(self, event: Event) -> None:
         self._automaton.accept(event)
         kind = type(event)
-        if kind is Usage:
-            self.usage = cast(Usage, event)
-        elif kind is Stop:
-            self.stop = cast(Stop, event)
-        elif kind is Finished:
+        if kind is Finished:
             self._tap.close(self._call, self, None)
         elif kind is Failed:
             self._tap.close(self._call, self, cast(Failed, event).failure)
