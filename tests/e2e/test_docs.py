@@ -38,6 +38,8 @@ def blocks(language: str) -> list[Any]:
 
 def _blocks(language: str) -> Iterator[Any]:
     for page in PAGES:
+        if page.name == "clients.md":  # cut from scripts that `make clients` runs, which needs the programs themselves
+            continue
         for number, (found, text) in enumerate(BLOCK.findall(page.read_text())):
             if found == language:
                 yield pytest.param(text, id=f"{page.relative_to(ROOT)}-{number}")
