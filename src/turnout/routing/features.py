@@ -20,8 +20,8 @@ from turnout.core.model import Audio, Document, Image, Message, Part, Request, T
 from turnout.routing import cues
 from turnout.routing.tokens import estimate_text_tokens, estimate_tokens, part_tokens
 
-QUERY_CHARS_MAX = 450  # the first 300 and the last 150: where instructions stand
-TAIL_CHARS = 150
+QUERY_CHARS_MAX = 400  # the first 270 and the last 130: where instructions stand
+TAIL_CHARS = 130
 SYSTEM_CHARS_MAX = 400
 FOLLOW_UP_CHARS_MAX = 40
 FOLLOW_UP_TURNS_MAX = 3  # earlier user turns read with a short follow-up
