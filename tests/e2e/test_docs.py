@@ -38,7 +38,7 @@ def blocks(language: str) -> list[Any]:
 
 def _blocks(language: str) -> Iterator[Any]:
     for page in PAGES:
-        if page.name == "clients.md":  # cut from scripts that `make clients` runs, which needs the programs themselves
+        if page.name == "clients.md":  # cut from the scripts that `make clients` runs
             continue
         for number, (found, text) in enumerate(BLOCK.findall(page.read_text())):
             if found == language:
