@@ -5,6 +5,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+# A lock is complete, so nothing is resolved: a resolver, an old one above all, may ask for releases newer than the lock.
+LOCKED := $(PIP) install --no-deps --require-hashes -r
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint format bench soak fidelity chaos clients docs lock clean
@@ -12,16 +14,19 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(VENV)/.base: requirements/base.lock pyproject.toml
+$(VENV)/.base: requirements/build.lock requirements/base.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Turnout needs Python 3.11 or newer; none was found on PATH."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --require-hashes -r requirements/base.lock
-	$(PIP) install --no-deps -e .
+	$(LOCKED) requirements/build.lock
+	$(LOCKED) requirements/base.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	$(PIP) check
 	@$(BIN)/python -m turnout.upstream.prices
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base requirements/dev.lock
-	$(PIP) install --require-hashes -r requirements/dev.lock
+	$(LOCKED) requirements/dev.lock
+	$(PIP) check
 	@touch $@
 
 install: $(VENV)/.base ## the gateway and nothing else: leaves .venv/bin/turnout
@@ -30,7 +35,7 @@ run: $(VENV)/.base ## the gateway on simulated providers (PORT=8080)
 	@$(BIN)/turnout run --port $(PORT)
 
 test: $(VENV)/.dev ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
@@ -64,9 +69,12 @@ docs: $(VENV)/.dev ## regenerate what is generated
 	$(BIN)/python -m turnout.wire.losses_page > docs/dialects.md
 	$(BIN)/python -m turnout.upstream.providers_page > docs/providers.md
 
+COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url -q
+
 lock: $(VENV)/.dev ## resolve the lock files anew
-	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url -q pyproject.toml -o requirements/base.lock
-	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url -q pyproject.toml --group dev -o requirements/dev.lock
+	$(COMPILE) --group build -o requirements/build.lock
+	$(COMPILE) pyproject.toml -o requirements/base.lock
+	$(COMPILE) pyproject.toml --group dev -o requirements/dev.lock
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
