@@ -83,6 +83,7 @@ def run(gateway: Running, faults: tuple[Fault, ...] = FAULTS) -> list[Cell]:
 
 
 def _try(gateway: Running, fault: Fault, provider: str, model: str, client: str, streamed: bool) -> Cell:
+    gateway.forget()  # every try meets the fault: a sick candidate would not be asked again
     body = {
         "model": model,
         "max_tokens": 500,

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import asdict, replace
 
 from turnout.core.call import Attempt, request_id_text
-from turnout.core.errors import Kind
+from turnout.core.errors import Kind, Violation
 from turnout.core.record import LogRow
 from turnout.store.ports import LogFilter, LogStore, StoreError
 from turnout.store.sqlite import SqliteStore, path_of
@@ -61,6 +61,7 @@ def row(number: int, **changes: object) -> LogRow:
         error_message=None,
         notices=("fallback",),
         tags=(("team", "é\"'"),),
+        violations=(Violation("policy:eu", "gpt-4o"),),
     )
     return replace(base, **changes)
 
@@ -150,7 +151,7 @@ def test_the_view_names_every_field(tmp_path: Path) -> None:
     (found,) = connection.execute("SELECT * FROM request_log").fetchall()
     connection.close()
     plain = asdict(row(5))
-    for name in set(plain) - {"attempts", "notices", "tags"}:
+    for name in set(plain) - {"attempts", "notices", "tags", "violations"}:
         assert found[name] == plain[name], name
     assert found["request_id"] == request_id_text(5)
 

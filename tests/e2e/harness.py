@@ -138,3 +138,11 @@ class Running:
     def heal(self) -> None:
         for provider in self.provider_urls:
             self.control(provider, "DELETE", "faults")
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing is held against any provider: the next test begins where the first did."""
+        asyncio.run_coroutine_threadsafe(self._forget(), self._loop).result(10)
+
+    async def _forget(self) -> None:
+        self.gateway.forget_health()

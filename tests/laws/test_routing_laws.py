@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.routing.models import ask, price
-from turnout.core.call import Controls, Op, Plan, Principal, Priority
+from turnout.core.call import Controls, Limits, Op, Plan, Principal, Priority
 from turnout.core.card import TIERS, Capability, Card, Task
 from turnout.core.errors import CallFailed, Kind
 from turnout.core.model import Image, Message, Params, Request, Text, Tool, Url
@@ -100,11 +100,12 @@ def controls(draw: st.DrawFn) -> Controls:
 
 @st.composite
 def principals(draw: st.DrawFn) -> Principal:
-    return Principal(
+    limits = Limits(
         models=draw(st.none() | subset((*NAMES, "alias"))),
         denied=draw(subset((*NAMES, "alias")).filter(lambda names: len(names) < 3)),
         policies=tuple(draw(st.lists(st.sampled_from(POLICY_NAMES), max_size=1))),
     )
+    return Principal(limits=(limits,))
 
 
 @st.composite
@@ -166,9 +167,10 @@ def test_every_candidate_is_permitted(
         return
     for card in plan.candidates:
         names = names_of(table, card)
-        assert not names & who.denied
-        assert who.models is None or names & who.models
-        for rule in (table.policies[policy] for policy in (*who.policies, *asks.compliance)):
+        (limits,) = who.limits
+        assert not names & limits.denied
+        assert limits.models is None or names & limits.models
+        for rule in (table.policies[policy] for policy in (*limits.policies, *asks.compliance)):
             assert rule.require_tags <= card.tags
             assert not rule.forbid_tags & card.tags
             assert not rule.deny_models & names

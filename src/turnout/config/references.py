@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import asdict
 
 from turnout.config.reader import Path, hint
-from turnout.config.schema import Config, Provider
+from turnout.config.schema import Config, Provider, Rules
 from turnout.core.money import usd_per_mtok
 
 Say = Callable[[Path, str, Collection[str]], object]
@@ -33,7 +33,9 @@ def check(config: Config, known: Sequence[str], declared: Collection[Path], say:
     _aliases(config, say)
     _model_providers(config, known, declared, say)
     _model_names(config, declared, say)
-    _keys(config, declared, say)
+    _rule_names(config, known, declared, say)
+    _tags(config, say)
+    _keys(config, say)
 
 
 def _server(config: Config, say: Say) -> None:
@@ -83,14 +85,18 @@ def _fits_header(value: str) -> bool:
 def _prices(config: Config, say: Say) -> None:
     for name, model in config.models.items():
         for field, value in asdict(model.price).items() if model.price is not None else ():
-            try:
-                usd_per_mtok(Decimal(str(value or 0)))
-            except ValueError:
-                say(
-                    ("models", name, "price", field),
-                    "is finer than a millionth of a dollar per million tokens",
-                    (),
-                )
+            if not _is_rate(value or 0):
+                say(("models", name, "price", field), _TOO_FINE, ())
+
+
+_TOO_FINE = "is finer than a millionth of a dollar per million tokens"
+
+
+def _is_rate(usd: float) -> bool:
+    try:
+        return usd_per_mtok(Decimal(str(usd))) >= 0
+    except ValueError:
+        return False
 
 
 def _wrong_url(url: str) -> str:
@@ -168,18 +174,79 @@ def _uses(config: Config) -> Iterable[tuple[Path, str]]:
     for task, model_name in config.routing.tasks.items():
         yield ("routing", "tasks", task), model_name
     for name, policy in config.policies.items():
-        yield from _listed(("policies", name, "allow_models"), policy.allow_models)
+        yield from _listed(("policies", name, "allow_models"), policy.allow_models or ())
         yield from _listed(("policies", name, "deny_models"), policy.deny_models)
-    for i, key in enumerate(config.keys):
-        yield from _listed(("keys", i, "models"), key.models or ())
-        yield from _listed(("keys", i, "denied_models"), key.denied_models)
+    for path, rules in _rules(config):
+        yield from _listed((*path, "models"), rules.models or ())
+        yield from _listed((*path, "denied_models"), rules.denied_models)
+        yield from _listed((*path, "prefer"), rules.prefer)
 
 
 def _listed(path: Path, names: Iterable[str]) -> Iterable[tuple[Path, str]]:
     return (((*path, i), name) for i, name in enumerate(names))
 
 
-def _keys(config: Config, declared: Collection[Path], say: Say) -> None:
+def _rules(config: Config) -> Iterable[tuple[Path, Rules]]:
+    """Every section of rules, with its path."""
+    for i, key in enumerate(config.keys):
+        yield ("keys", i), key
+    for word, found in (
+        ("teams", config.teams),
+        ("users", config.users),
+        ("cost_centers", config.cost_centers),
+    ):
+        for name, rules in found.items():
+            yield (word, name), rules
+
+
+def _rule_names(config: Config, known: Sequence[str], declared: Collection[Path], say: Say) -> None:
+    """The policies and providers that rules and policies speak of."""
+    providers = tuple(dict.fromkeys([*config.providers, *known]))
+    for path, name in _provider_uses(config):
+        if name not in providers and ("providers", name) not in declared:
+            say(path, f"no provider is called so{hint(name, providers)}", providers)
+    for path, rules in _rules(config):
+        for at, name in _listed((*path, "policies"), rules.policies):
+            if name not in config.policies and ("policies", name) not in declared:
+                say(at, f"no policy is called so{hint(name, config.policies)}", tuple(config.policies))
+        for field, value in asdict(rules.price_ceiling).items():
+            if value is not None and not _is_rate(value):
+                say((*path, "price_ceiling", field), _TOO_FINE, ())
+
+
+def _provider_uses(config: Config) -> Iterable[tuple[Path, str]]:
+    for path, rules in _rules(config):
+        yield from _listed((*path, "providers"), rules.providers or ())
+        yield from _listed((*path, "denied_providers"), rules.denied_providers)
+    for name, policy in config.policies.items():
+        yield from _listed(("policies", name, "allow_providers"), policy.allow_providers or ())
+        yield from _listed(("policies", name, "deny_providers"), policy.deny_providers)
+
+
+_TRAINING = ("training:no", "training:yes")
+_RETENTION = re.compile(r"retention:(zero|unknown|[0-9]{1,4}d)")
+
+
+def _tags(config: Config, say: Say) -> None:
+    """A misspelt tag in a group of standard words would match nothing, and a policy that forbids it would forbid nothing."""
+    for path, tag in _tag_uses(config):
+        if tag.startswith("training:") and tag not in _TRAINING:
+            say(path, f"is not a standard word{hint(tag, _TRAINING)}", _TRAINING)
+        elif tag.startswith("retention:") and not _RETENTION.fullmatch(tag):
+            say(path, "is not a standard word", ("retention:zero", "retention:30d", "retention:unknown"))
+
+
+def _tag_uses(config: Config) -> Iterable[tuple[Path, str]]:
+    for name, provider in config.providers.items():
+        yield from _listed(("providers", name, "tags"), provider.tags or ())
+    for name, model in config.models.items():
+        yield from _listed(("models", name, "tags"), model.tags)
+    for name, policy in config.policies.items():
+        for field in ("require_tags", "require_any_tags", "forbid_tags"):
+            yield from _listed(("policies", name, field), getattr(policy, field))
+
+
+def _keys(config: Config, say: Say) -> None:
     names: dict[str, int] = {}
     secrets: dict[str, int] = {}
     for i, key in enumerate(config.keys):
@@ -191,7 +258,3 @@ def _keys(config: Config, declared: Collection[Path], say: Say) -> None:
                 f"is the same secret as that of keys[{secrets[key.key]}]",
                 (),
             )
-        for j, policy in enumerate(key.policies):
-            if policy not in config.policies and ("policies", policy) not in declared:
-                message = f"no policy is called so{hint(policy, config.policies)}"
-                say(("keys", i, "policies", j), message, tuple(config.policies))

@@ -22,6 +22,8 @@ Word = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-
 HostName = Annotated[
     str, Meta(min_length=1, max_length=260, pattern=r"^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$")
 ]
+Tag = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")]
+Usd = Annotated[float, Meta(ge=0, le=1_000_000)]
 UsdPerMTok = Annotated[float, Meta(ge=0, le=1_000_000)]
 
 
@@ -74,7 +76,8 @@ class Provider(Strict, frozen=True):
     base_url: Annotated[str | None, Meta(description="What the provider's own SDK takes as base URL.")] = None
     api_key: Annotated[str | None, Meta(description="Credential, usually `${VARIABLE}`.")] = None
     tags: Annotated[
-        tuple[Word, ...] | None, Meta(description="Facts for policies, such as `eu` or `soc2`.")
+        tuple[Tag, ...] | None,
+        Meta(description="Facts for policies, such as `region:eu` or `soc2`; see `compliance.md`."),
     ] = None
     quirks: Annotated[
         tuple[Word, ...] | None,
@@ -139,7 +142,7 @@ class Model(Strict, frozen=True):
     capabilities: Annotated[
         tuple[Capability, ...] | None, Meta(description="What it can do; replaces what is shipped.")
     ] = None
-    tags: Annotated[tuple[Word, ...], Meta(description="Added to the provider's tags.")] = ()
+    tags: Annotated[tuple[Tag, ...], Meta(description="Added to the provider's tags.")] = ()
     quirks: Annotated[tuple[Word, ...], Meta(description="Added to the provider's quirks.")] = ()
     deadlines: Annotated[Deadlines, Meta(description="Deadlines for this model.")] = Deadlines()
     aliases: Annotated[tuple[Name, ...], Meta(description="Other names that callers may use.")] = ()
@@ -156,12 +159,19 @@ class Routing(Strict, frozen=True):
 
 
 class Policy(Strict, frozen=True):
-    """Which models may be used under a named compliance policy."""
+    """Which models may be used under a named compliance policy. All that is given must hold; see `compliance.md`."""
 
-    require_tags: Annotated[tuple[Word, ...], Meta(description="Every one of these tags.")] = ()
-    forbid_tags: Annotated[tuple[Word, ...], Meta(description="None of these tags.")] = ()
-    allow_models: Annotated[tuple[Name, ...], Meta(description="If given, only these models.")] = ()
+    require_tags: Annotated[tuple[Tag, ...], Meta(description="Every one of these tags.")] = ()
+    require_any_tags: Annotated[tuple[Tag, ...], Meta(description="At least one of these tags.")] = ()
+    forbid_tags: Annotated[
+        tuple[Tag, ...], Meta(description="None of these tags. A model without any tags passes.")
+    ] = ()
+    allow_models: Annotated[tuple[Name, ...] | None, Meta(description="If given, only these models.")] = None
     deny_models: Annotated[tuple[Name, ...], Meta(description="Never these models.")] = ()
+    allow_providers: Annotated[
+        tuple[Word, ...] | None, Meta(description="If given, only these providers.")
+    ] = None
+    deny_providers: Annotated[tuple[Word, ...], Meta(description="Never these providers.")] = ()
 
 
 class Resilience(Strict, frozen=True):
@@ -210,19 +220,41 @@ class Media(Strict, frozen=True):
     ] = ()
 
 
-class Key(Strict, frozen=True):
-    """A static key of the data plane."""
+class PriceCeiling(Strict, frozen=True):
+    """The highest prices that a model may have, USD per million tokens. A model whose price is unknown is then left out."""
+
+    input: Annotated[UsdPerMTok | None, Meta(description="Of prompt tokens.")] = None
+    output: Annotated[UsdPerMTok | None, Meta(description="Of generated tokens.")] = None
+
+
+class Rules(Strict, frozen=True):
+    """What a key, a team, a user or a cost centre permits. All that concern a call hold together: the most restrictive combination."""
+
+    models: Annotated[tuple[Name, ...] | None, Meta(description="If given, only these models.")] = None
+    denied_models: Annotated[tuple[Name, ...], Meta(description="Never these models.")] = ()
+    providers: Annotated[tuple[Word, ...] | None, Meta(description="If given, only these providers.")] = None
+    denied_providers: Annotated[tuple[Word, ...], Meta(description="Never these providers.")] = ()
+    policies: Annotated[tuple[Word, ...], Meta(description="Policies that every call is under.")] = ()
+    price_ceiling: Annotated[PriceCeiling, Meta(description="Only models that cost no more.")] = (
+        PriceCeiling()
+    )
+    budget_usd: Annotated[Usd | None, Meta(description="Most that one request may cost, USD.")] = None
+    prefer: Annotated[
+        tuple[Name, ...],
+        Meta(description="Models to try first where the choice is left to the gateway, best first."),
+    ] = ()
+
+
+class Key(Rules, frozen=True, kw_only=True):
+    """A static key of the data plane, with rules of its own beside those of its team, user and cost centre."""
 
     name: Annotated[Word, Meta(description="How logs and reports name it.")]
     key: Annotated[str, Meta(min_length=8, max_length=512, description="The secret, usually `${VARIABLE}`.")]
-    user: Annotated[str | None, Meta(description="Whose key it is, for reports.")] = None
-    team: Annotated[str | None, Meta(description="Which team's, for reports.")] = None
-    cost_center: Annotated[str | None, Meta(description="Who pays, unless a request says otherwise.")] = None
-    models: Annotated[tuple[Name, ...] | None, Meta(description="If given, only these models.")] = None
-    denied_models: Annotated[tuple[Name, ...], Meta(description="Never these models.")] = ()
-    policies: Annotated[
-        tuple[Word, ...], Meta(description="Policies that every call with this key is under.")
-    ] = ()
+    user: Annotated[str | None, Meta(description="Whose key it is; see `users`.")] = None
+    team: Annotated[str | None, Meta(description="Which team's; see `teams`.")] = None
+    cost_center: Annotated[
+        str | None, Meta(description="Who pays, unless a request says otherwise; see `cost_centers`.")
+    ] = None
 
 
 class Log(Strict, frozen=True):
@@ -249,6 +281,12 @@ class Config(Strict, frozen=True):
     keys: Annotated[
         tuple[Key, ...], Meta(description="Keys that clients must show; without any, none is asked for.")
     ] = ()
+    teams: Annotated[dict[Name, Rules], Meta(description="Rules for the keys of a team, by its name.")] = {}
+    users: Annotated[dict[Name, Rules], Meta(description="Rules for the keys of a user, by its name.")] = {}
+    cost_centers: Annotated[
+        dict[Name, Rules],
+        Meta(description="Rules for calls that a cost centre pays, by its name."),
+    ] = {}
     media: Annotated[Media, Meta(description="Media that callers give by URL.")] = Media()
     log: Annotated[Log, Meta(description="The request log's bounds.")] = Log()
 
@@ -262,8 +300,10 @@ __all__ = [
     "Model",
     "Policy",
     "Price",
+    "PriceCeiling",
     "Provider",
     "Resilience",
     "Routing",
+    "Rules",
     "Server",
 ]

@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 from msgspec import Raw, Struct
 
 from turnout.core.card import Card, Task, Tier
-from turnout.core.errors import Failure, Kind
+from turnout.core.errors import Failure, Kind, Violation
 from turnout.core.events import Frame, Usage
 from turnout.core.model import DialectName, Request
 
@@ -48,6 +48,9 @@ PASSED: Mapping[Op, DialectName] = {
 Priority = Literal["high", "normal", "low"]
 CacheMode = Literal["on", "off", "refresh"]
 CacheStatus = Literal["miss", "exact", "semantic", "off"]
+Degrade = Literal["allow", "forbid"]
+Scope = Literal["principal", "team", "user", "cost_center"]
+"""Where limits come from; `principal` is the key itself."""
 
 
 class Form(Struct, frozen=True):
@@ -79,8 +82,18 @@ class Envelope(Struct, frozen=True):
     form: Form | None = None
 
 
+class Ceiling(Struct, frozen=True, gc=False):
+    """The highest rates that a model may have, pico-dollars a token; `None`: any."""
+
+    input: int | None = None
+    output: int | None = None
+
+
 class Controls(Struct, frozen=True):
-    """What the caller asks of Turnout, from `x-turnout-*` headers or the `turnout` object of the body."""
+    """What the caller asks of Turnout, from `x-turnout-*` headers or the `turnout` object of the body.
+
+    `degrade` says whether another model may answer where the first choice is over the budget or cannot be reached.
+    """
 
     priority: Priority = "normal"
     budget_nano: int | None = None
@@ -92,18 +105,37 @@ class Controls(Struct, frozen=True):
     cache: CacheMode = "on"
     can_wait_s: int | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    degrade: Degrade = "allow"
+    ceiling: Ceiling | None = None
+
+
+class Limits(Struct, frozen=True, eq=False):
+    """What one scope (a key, its team, its user, a cost centre) permits. Those of all scopes hold together.
+
+    `models` and `providers` are allow lists (`None`: all); a denial wins over them. `budget_nano` is the most that one request may
+    cost, `prefer` what is tried first where a caller leaves the choice. Compared by identity, so that a tuple of them is a
+    quick key to what was worked out for it.
+    """
+
+    scope: Scope = "principal"
+    models: frozenset[str] | None = None
+    denied: frozenset[str] = frozenset()
+    providers: frozenset[str] | None = None
+    denied_providers: frozenset[str] = frozenset()
+    policies: tuple[str, ...] = ()
+    ceiling: Ceiling | None = None
+    budget_nano: int | None = None
+    prefer: tuple[str, ...] = ()
 
 
 class Principal(Struct, frozen=True):
-    """Who is calling. `models` is the allow list (`None`: all), `denied` always wins over it."""
+    """Who is calling, and the limits of its key, team, user and cost centre."""
 
     key: str = "anonymous"
     user: str | None = None
     team: str | None = None
     cost_center: str | None = None
-    models: frozenset[str] | None = None
-    denied: frozenset[str] = frozenset()
-    policies: tuple[str, ...] = ()
+    limits: tuple[Limits, ...] = ()
 
 
 ANONYMOUS = Principal()
@@ -124,13 +156,17 @@ class Notice(Struct, frozen=True):
 
 
 class Attempt(Struct, frozen=True, gc=False):
-    """One try at one candidate. Offsets are milliseconds from the call's arrival; `failure` is `None` on success."""
+    """One try at one candidate. Offsets are milliseconds from the call's arrival; `failure` is `None` on success.
+
+    `cost_nano` is what a try that did not answer may have cost: that of a hedge that lost.
+    """
 
     model: str
     started_ms: float
     ended_ms: float
     failure: Kind | None = None
     status: int | None = None
+    cost_nano: int | None = None
 
 
 class TierGuess(Struct, frozen=True):
@@ -167,7 +203,8 @@ class Plan(Struct, frozen=True):
     """The router's decision: whom to ask, in order, and why.
 
     `candidates` is never empty and every one passed every filter. `tier` and `task` are `None` where the caller
-    named a model and nothing had to be guessed. `verdicts` are there where the decision is to be explained.
+    named a model and nothing had to be guessed. `verdicts` are there where the decision is to be explained. `violations` are
+    attempts to use what the rules forbid; the plan holds nothing forbidden.
     """
 
     candidates: tuple[Card, ...]
@@ -178,6 +215,7 @@ class Plan(Struct, frozen=True):
     notices: tuple[Notice, ...] = ()
     hedge_after_ms: int | None = None
     estimated_cost_nano: int | None = None
+    violations: tuple[Violation, ...] = ()
 
 
 class Outcome(Struct, frozen=True):

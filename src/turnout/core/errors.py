@@ -41,6 +41,8 @@ class Kind(Enum):
     CONTENT_FILTERED = "content_filtered"
     OVERLOADED_HERE = "overloaded_here"
     SHUTTING_DOWN = "shutting_down"
+    ALL_DOWN = "providers_unavailable"
+    SUPERSEDED = "superseded"
     # the provider's word
     UPSTREAM_BAD_REQUEST = "upstream_bad_request"
     UPSTREAM_AUTH = "upstream_auth"
@@ -96,6 +98,8 @@ TABLE: dict[Kind, Row] = {
     Kind.CONTENT_FILTERED:    Row(False, "no",     "none",       "maybe", 400),
     Kind.OVERLOADED_HERE:     Row(False, "no",     "none",       "no",    503),
     Kind.SHUTTING_DOWN:       Row(False, "no",     "none",       "no",    503),
+    Kind.ALL_DOWN:            Row(False, "no",     "none",       "maybe", 503),
+    Kind.SUPERSEDED:          Row(False, "no",     "none",       "yes",   499),
     Kind.UPSTREAM_BAD_REQUEST: Row(False, "no",    "none",       "no",    400),
     Kind.UPSTREAM_AUTH:       Row(False, "yes",    "credential", "no",    502),
     Kind.UPSTREAM_NOT_FOUND:  Row(False, "yes",    "credential", "no",    404),
@@ -125,12 +129,30 @@ class Told(Struct, frozen=True):
     body: bytes
 
 
+class Removal(Struct, frozen=True, gc=False):
+    """How many models one filter removed, for a caller who is left without any."""
+
+    filter: str
+    models: int
+
+
+class Violation(Struct, frozen=True, gc=False):
+    """An attempt to use what a rule forbids: the rule's stable filter name, and the model that was asked for by name.
+
+    It says nothing of how the call ended: a forbidden model's fallback may have answered instead.
+    """
+
+    filter: str
+    model: str
+
+
 class Failure(Struct, frozen=True):
     """One failure, safe to show to the client: no secret, no prompt, no upstream body in `message`.
 
     `status` is the provider's HTTP status when there was one; `provider_code` its own code word;
     `param` the request field at fault; `retry_after_s` what the provider asked for; `told` the provider's own
-    refusal, kept only where it speaks of the request or of the provider and not of our credentials.
+    refusal, kept only where it speaks of the request or of the provider and not of our credentials. `details` count what each
+    filter removed where no model is left; `violations` are for the log and the metrics, not for the client.
     """
 
     kind: Kind
@@ -141,6 +163,8 @@ class Failure(Struct, frozen=True):
     retry_after_s: float | None = None
     provider: str | None = None
     told: Told | None = None
+    details: tuple[Removal, ...] = ()
+    violations: tuple[Violation, ...] = ()
 
     @property
     def row(self) -> Row:
@@ -159,6 +183,13 @@ class CallFailed(Exception):
         self.failure = failure
 
 
-def fail(kind: Kind, message: str, *, param: str | None = None) -> CallFailed:
+def fail(
+    kind: Kind,
+    message: str,
+    *,
+    param: str | None = None,
+    details: tuple[Removal, ...] = (),
+    violations: tuple[Violation, ...] = (),
+) -> CallFailed:
     """Shorthand to raise a failure that is decided here rather than by a provider."""
-    return CallFailed(Failure(kind, message, param=param))
+    return CallFailed(Failure(kind, message, param=param, details=details, violations=violations))

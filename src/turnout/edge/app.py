@@ -18,15 +18,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from turnout.config import schema
-from turnout.core.call import Principal, compose
+from turnout.core.call import compose
 from turnout.core.record import LogRow
 from turnout.edge.http import HttpLimits
 from turnout.edge.ids import id_maker
 from turnout.edge.ingress import Engine, Ingress, labels_of
-from turnout.layers.admit import Gate, Keyring
-from turnout.layers.failover import RetryPolicy, failover
+from turnout.edge.principals import cost_center_limits, keyring
+from turnout.layers.admit import Gate
+from turnout.layers.failover import Failover, RetryPolicy
 from turnout.layers.route import route
 from turnout.layers.tap import Tap
+from turnout.resilience.board import Board, HealthPolicy
 from turnout.routing.plan import Planner
 from turnout.routing.table import PolicyRule, RoutingTable, build_table
 from turnout.store.ports import LogStore
@@ -57,36 +59,23 @@ def routing_table(config: schema.Config, catalog: Catalog) -> RoutingTable:
             aliases=names,
             tiers=config.routing.tiers,
             tasks=config.routing.tasks,
-            policies={
-                name: PolicyRule(
-                    require_tags=frozenset(policy.require_tags),
-                    forbid_tags=frozenset(policy.forbid_tags),
-                    allow_models=frozenset(policy.allow_models) or None,
-                    deny_models=frozenset(policy.deny_models),
-                )
-                for name, policy in config.policies.items()
-            },
+            policies={name: _rule(policy) for name, policy in config.policies.items()},
             long_context_tokens=config.routing.long_context_tokens,
+            cost_centers=cost_center_limits(config),
         )
     except ValueError as error:
         raise CatalogError(str(error)) from None
 
 
-def keyring(config: schema.Config) -> Keyring:
-    return Keyring(
-        (
-            key.key,
-            Principal(
-                key=key.name,
-                user=key.user,
-                team=key.team,
-                cost_center=key.cost_center,
-                models=None if key.models is None else frozenset(key.models),
-                denied=frozenset(key.denied_models),
-                policies=key.policies,
-            ),
-        )
-        for key in config.keys
+def _rule(policy: schema.Policy) -> PolicyRule:
+    return PolicyRule(
+        require_tags=frozenset(policy.require_tags),
+        require_any_tags=frozenset(policy.require_any_tags),
+        forbid_tags=frozenset(policy.forbid_tags),
+        allow_models=None if policy.allow_models is None else frozenset(policy.allow_models),
+        deny_models=frozenset(policy.deny_models),
+        allow_providers=None if policy.allow_providers is None else frozenset(policy.allow_providers),
+        deny_providers=frozenset(policy.deny_providers),
     )
 
 
@@ -135,7 +124,8 @@ class Gateway:
         engine_parts = self._parts(config)  # a bad configuration fails before the store is opened
         self.store = store or open_store(config.store)
         self.log = RequestLog(self.store, self._observe, queue_rows_max=config.log.queue_rows_max)
-        self._tap = Tap(self.log.put, worker, time.perf_counter_ns)
+        self._failover = Failover(Board(HealthPolicy()), time.perf_counter_ns, random.random)
+        self._tap = Tap(self.log.put, worker, time.perf_counter_ns, self._failover.ended)
         node = (worker << 8) | random.SystemRandom().randrange(256)
         self.app = Ingress(
             self._engine(config, *engine_parts),
@@ -167,7 +157,7 @@ class Gateway:
         )
         service = compose(
             [self._tap.layer, route(planner)],
-            failover(upstream.connect, policy, time.perf_counter_ns, random.random),
+            self._failover.service(upstream.connect, policy),
         )
         return Engine(
             catalog=catalog,
@@ -195,6 +185,10 @@ class Gateway:
             f"server.{name}" for name in fixed if getattr(old.server, name) != getattr(config.server, name)
         ]
         return stale + (["store"] if old.store != config.store else [])
+
+    def forget_health(self) -> None:
+        """Hold nothing against any provider."""
+        self._failover.forget()
 
     # -- housekeeping
     def _observe(self, rows: Sequence[LogRow]) -> None:

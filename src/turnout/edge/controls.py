@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, get_args
 
 import msgspec
 
-from turnout.core.call import CacheMode, Controls, Priority
+from turnout.core.call import CacheMode, Ceiling, Controls, Degrade, Priority
 from turnout.core.card import Task
 from turnout.core.errors import CallFailed, Kind, fail
-from turnout.core.money import usd_to_nano
+from turnout.core.money import usd_per_mtok, usd_to_nano
 
 HEADER_PREFIX = b"x-turnout-"
 LIST_ITEMS_MAX = 64
 TEXT_CHARACTERS_MAX = 256
 CAN_WAIT_S_DEFAULT = 24 * 3600
+USD_PER_MTOK_MAX = 1_000_000
 REMEMBERED = 1024
 REMEMBERED_CHARACTERS_MAX = 256
 _DURATION = re.compile(r"^(\d{1,9})(ms|s|m|h|d)?$")
@@ -60,6 +62,22 @@ def _money(value: object) -> int:
         raise ValueError("must be an amount in US dollars, such as 0.05") from None
 
 
+def _ceiling(value: object) -> Ceiling:
+    """USD per million tokens, of input, of output or of both."""
+    rates = dict(_pairs(value, "must be input=3,output=15: USD per million tokens"))
+    if not rates or not rates.keys() <= {"input", "output"}:
+        raise ValueError("must have input, output or both, in USD per million tokens")
+    return Ceiling(**{word: _rate(rate) for word, rate in rates.items()})
+
+
+def _rate(value: str) -> int:
+    try:
+        amount = Decimal(value)
+        return usd_per_mtok(amount if amount <= USD_PER_MTOK_MAX else "none")
+    except (ArithmeticError, ValueError):
+        raise ValueError("must be amounts in USD per million tokens, such as 3 or 0.25") from None
+
+
 def _milliseconds(value: object) -> int:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
         value = int(value)
@@ -80,12 +98,16 @@ def _can_wait(value: object) -> int | None:
 
 
 def _tags(value: object) -> tuple[tuple[str, str], ...]:
+    return _pairs(value, "must be k=v,k=v")
+
+
+def _pairs(value: object, expected: str) -> tuple[tuple[str, str], ...]:
     if isinstance(value, str):
         pairs = [item.partition("=")[::2] for item in value.split(",")]
     elif isinstance(value, dict):
         pairs = list(value.items())
     else:
-        raise ValueError("must be k=v,k=v")
+        raise ValueError(expected)
     if len(pairs) > LIST_ITEMS_MAX:
         raise ValueError(f"must be at most {LIST_ITEMS_MAX} pairs")
     return tuple((_text(str(key).strip()), _text(str(item).strip())) for key, item in pairs)
@@ -102,6 +124,8 @@ _READERS: Mapping[str, tuple[str, Callable[[object], Any]]] = {
     "cache": ("cache", _one_of(get_args(CacheMode))),
     "can_wait": ("can_wait_s", _can_wait),
     "tags": ("tags", _tags),
+    "degrade": ("degrade", _one_of(get_args(Degrade))),
+    "price_ceiling": ("ceiling", _ceiling),
 }
 
 _object = msgspec.json.Decoder(dict[str, Any])

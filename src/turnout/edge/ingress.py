@@ -189,7 +189,12 @@ class Ingress:
         """Count tokens here when no provider of the dialect would serve the model; False: ask the provider."""
         try:
             plan = engine.planner.decide(
-                call.envelope.model, call.controls, call.principal, lambda: call.request, "chat"
+                call.envelope.model,
+                call.controls,
+                call.principal,
+                lambda: call.request,
+                "chat",
+                envelope=call.envelope,
             )
             if plan.candidates[0].dialect == call.dialect:
                 return False
@@ -278,8 +283,9 @@ class Ingress:
 
     async def _models(self, principal: Principal, codec: Codec, scope: Scope) -> Answered:
         entries = [ModelEntry(name, "turnout") for name in _AUTO_MODELS]
+        admission = self.engine.planner.admission(principal, _NO_CONTROLS, "chat")
         for name, card in self.engine.catalog.cards.items():
-            if name in principal.denied or (principal.models is not None and name not in principal.models):
+            if not admission.permits(card):
                 continue
             entries.append(
                 ModelEntry(

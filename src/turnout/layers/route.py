@@ -12,7 +12,12 @@ def route(planner: Planner) -> Layer:
     def layer(service: Service) -> Service:
         def routed(call: Call) -> Awaitable[Reply]:
             plan = planner.decide(
-                call.envelope.model, call.controls, call.principal, lambda: call.request, call.op
+                call.envelope.model,
+                call.controls,
+                call.principal,
+                lambda: call.request,
+                call.op,
+                envelope=call.envelope,
             )
             call.plan = plan
             if plan.notices:

@@ -16,9 +16,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from turnout.core.call import PASSED, Call, Outcome, Reply, Service
+from turnout.core.call import PASSED, Call, Outcome, Plan, Reply, Service
 from turnout.core.card import Card
-from turnout.core.errors import CallFailed, Failure, Kind
+from turnout.core.errors import CallFailed, Failure, Kind, Violation
 from turnout.core.events import (
     Automaton,
     Event,
@@ -46,7 +46,15 @@ _TEXT = ("chat", "completions")
 class Tap:
     """Made once for a process; `layer` wraps the services of each configuration."""
 
-    def __init__(self, put: Callable[[LogRow], None], worker: int, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        put: Callable[[LogRow], None],
+        worker: int,
+        now_ns: Callable[[], int],
+        ended: Callable[[Card, Failure | None, int], None] | None = None,
+    ) -> None:
+        """`ended` hears of every reply that ended: who gave it, how it failed if it did, and what it cost in nano-dollars."""
+        self._ended = ended
         self._put = put
         self._worker = worker
         self._now_ns = now_ns
@@ -92,6 +100,10 @@ class Tap:
             ):  # counts before the end are provisional
                 usage = _estimate(call, usage, reply.characters)
             cost = None if price is None else cost_nano(usage, price)
+        if self._ended is not None:
+            self._ended(card, failure, cost or 0)
+        if cost is not None and len(call.attempts) > 1:
+            cost += sum(attempt.cost_nano or 0 for attempt in call.attempts)
         source = "unknown" if price is None or cost is None else price.source
         self._finish(call, card, usage, failure, reply.stop, cost, source, reply.first_ns)
 
@@ -160,8 +172,16 @@ class Tap:
                 None if failure is None else failure.message,
                 tuple([notice.code for notice in call.notices]),
                 controls.tags,
+                _violations(plan, failure),
             )
         )
+
+
+def _violations(plan: Plan | None, failure: Failure | None) -> tuple[Violation, ...]:
+    """Those of the decision; where there was none, those it was refused for."""
+    if plan is not None:
+        return plan.violations
+    return failure.violations if failure is not None else ()
 
 
 def _status(call: Call, failure: Failure) -> int:

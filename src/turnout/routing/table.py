@@ -11,9 +11,11 @@ It must not know files, prices' origin, providers' addresses or which parts of t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from msgspec import Struct
 
+from turnout.core.call import Limits
 from turnout.core.card import NOT_CHAT, TIERS, Card, Task, Tier
 from turnout.core.events import Usage
 from turnout.core.money import cost_nano
@@ -23,17 +25,24 @@ TYPICAL_USAGE = Usage(input=1_000, output=300)  # for ranking by price before an
 
 
 class PolicyRule(Struct, frozen=True):
-    """Which models a named policy permits. `allow_models` is `None` for all; names as callers type them."""
+    """Which models a named policy permits. `allow_…` is `None` for all; model names as callers type them.
+
+    Of `require_any_tags` one is enough, of `require_tags` none may be missing.
+    """
 
     require_tags: frozenset[str] = frozenset()
+    require_any_tags: frozenset[str] = frozenset()
     forbid_tags: frozenset[str] = frozenset()
     allow_models: frozenset[str] | None = None
     deny_models: frozenset[str] = frozenset()
+    allow_providers: frozenset[str] | None = None
+    deny_providers: frozenset[str] = frozenset()
 
 
 class RoutingTable(Struct, frozen=True):
     """`cards` maps every name a caller may type (models, aliases, `provider/id`, `provider/name`) to cards, the
-    meant one first. `fallbacks` is keyed by model name. Tuples are ordered best first."""
+    meant one first. `fallbacks` is keyed by model name. Tuples are ordered best first. `cost_centers` are the limits of
+    those that a request may name."""
 
     cards: Mapping[str, tuple[Card, ...]]
     by_tier: Mapping[Tier, tuple[Card, ...]]
@@ -41,6 +50,7 @@ class RoutingTable(Struct, frozen=True):
     fallbacks: Mapping[str, tuple[Card, ...]]
     policies: Mapping[str, PolicyRule]
     long_context_tokens: int = LONG_CONTEXT_TOKENS
+    cost_centers: Mapping[str, Limits] = MappingProxyType({})
 
 
 def typical_cost_nano(card: Card) -> float:
@@ -56,6 +66,7 @@ def build_table(
     tasks: Mapping[Task, str] | None = None,
     policies: Mapping[str, PolicyRule] | None = None,
     long_context_tokens: int = LONG_CONTEXT_TOKENS,
+    cost_centers: Mapping[str, Limits] | None = None,
 ) -> RoutingTable:
     """Resolve names to cards. `aliases` maps an alias to a model name. Raises `ValueError` on an unknown name."""
     names = _names(cards, aliases or {})
@@ -78,6 +89,7 @@ def build_table(
         },
         policies=dict(policies or {}),
         long_context_tokens=long_context_tokens,
+        cost_centers=dict(cost_centers or {}),
     )
 
 

@@ -69,6 +69,7 @@ class Metrics:
         self._models: dict[tuple[str, str, str, str], _Model] = {}
         self._attempts: dict[tuple[str, str], int] = {}
         self._notices: dict[str, int] = {}
+        self._violations: dict[tuple[str, str], int] = {}
         self._gauges: list[tuple[str, str, Gauge]] = []
 
     def gauge(self, name: str, help: str, read: Gauge) -> None:
@@ -101,6 +102,9 @@ class Metrics:
             self._attempts[name] = self._attempts.get(name, 0) + 1
         for notice in row.notices:
             self._notices[notice] = self._notices.get(notice, 0) + 1
+        for violation in row.violations:
+            broken = (violation.filter, row.key)
+            self._violations[broken] = self._violations.get(broken, 0) + 1
 
     def _count_tokens(self, model: _Model, row: LogRow) -> None:
         tokens = model.tokens
@@ -182,4 +186,11 @@ class Metrics:
         )
         for code, count in self._notices.items():
             notices.add_metric([code], count)
-        yield from (attempts, notices)
+        violations = CounterMetricFamily(
+            "turnout_policy_violations",
+            "Attempts to use what a policy, or the rules of a key, team, user or cost centre, forbid.",
+            labels=["policy", "key"],
+        )
+        for (filter, key), count in self._violations.items():
+            violations.add_metric([filter.removeprefix("policy:"), key], count)
+        yield from (attempts, notices, violations)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from turnout.core.call import Controls
+from turnout.core.call import Ceiling, Controls
 from turnout.core.errors import CallFailed, Kind
+from turnout.core.money import usd_per_mtok
 from turnout.edge.controls import CAN_WAIT_S_DEFAULT, read_controls
 
 
@@ -89,3 +90,26 @@ def test_what_cannot_be_read_is_named(headers: dict[str, str], body: bytes | Non
         read_controls(headers, body)
     assert caught.value.failure.kind is Kind.BAD_REQUEST
     assert caught.value.failure.param == param
+
+
+def test_a_price_ceiling_and_what_may_be_degraded() -> None:
+    both = read_controls({"price_ceiling": "input=3,output=0.25", "degrade": "forbid"}, None)
+    assert both == Controls(ceiling=Ceiling(usd_per_mtok(3), usd_per_mtok("0.25")), degrade="forbid")
+    body = b'{"price_ceiling": {"output": "15"}, "degrade": "allow"}'
+    assert read_controls({}, body) == Controls(ceiling=Ceiling(None, usd_per_mtok(15)))
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["3", "", "input", "input=", "input=nan", "input=inf", "input=-1", "in=3", "input=2000000", "input=1e-9"],
+)
+def test_a_ceiling_that_cannot_be_read_is_an_error(value: str) -> None:
+    with pytest.raises(CallFailed) as caught:
+        read_controls({"price_ceiling": value}, None)
+    assert caught.value.failure.kind is Kind.BAD_REQUEST
+    assert caught.value.failure.param == "x-turnout-price-ceiling"
+
+
+@pytest.mark.parametrize("body", [b'{"price_ceiling": {"input": 3}}', b'{"price_ceiling": {"input": 2.5}}'])
+def test_a_ceiling_in_the_body_may_be_a_number(body: bytes) -> None:
+    assert read_controls({}, body).ceiling is not None

@@ -9,7 +9,8 @@ import pytest
 from tests.unit.layers.support import Script, ScriptedReply, a_call, card, failed
 from turnout.core.call import Call, Reply
 from turnout.core.errors import TABLE, CallFailed, Failure, Kind
-from turnout.layers.failover import RETRY_AFTER_S_MAX, RetryPolicy, failover
+from turnout.layers.failover import RETRY_AFTER_S_MAX, Failover, RetryPolicy
+from turnout.resilience.board import Board, HealthPolicy
 from turnout.upstream.client import EmptyCompletion
 
 POLICY = RetryPolicy(attempts_max=6, rounds=1, backoff_s=0.0)
@@ -17,7 +18,8 @@ A, B, C = card("a"), card("b"), card("c")
 
 
 async def run(script: Script, call: Call, policy: RetryPolicy = POLICY) -> Reply:
-    return await failover(script.connect, policy, time.perf_counter_ns, lambda: 0.0)(call)
+    home = Failover(Board(HealthPolicy()), time.perf_counter_ns, lambda: 0.0)
+    return await home.service(script.connect, policy)(call)
 
 
 async def test_the_first_candidate_answers() -> None:

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from msgspec import Raw
 
-from turnout.core.call import ANONYMOUS, Controls, Plan, Principal
+from turnout.core.call import ANONYMOUS, Controls, Envelope, Limits, Plan, Principal
 from turnout.core.card import Card
 from turnout.core.errors import CallFailed, Kind
 from turnout.core.model import Image, Message, Params, Request, ResponseFormat, Text, Tool, Url
@@ -19,6 +19,9 @@ from turnout.routing.table import build_table
 from .models import CARDS, POLICIES, TASKS, ask, card, decide, table
 
 CODE = "Write a Python function that merges two sorted lists"
+PLAIN_BODY = Envelope(
+    "gpt-4o", False, False, {}, b'{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]}'
+)
 EXTRACT = "Extract all names from this text: Ann met Bob."
 
 
@@ -50,7 +53,9 @@ def test_a_named_model_is_followed_by_its_fallbacks_and_never_decoded() -> None:
         raise AssertionError("decoded for nothing")
 
     planner = Planner(table())
-    plans = [planner.decide("gpt-4o", Controls(), ANONYMOUS, never, "chat") for _ in range(2)]
+    plans = [
+        planner.decide("gpt-4o", Controls(), ANONYMOUS, never, "chat", envelope=PLAIN_BODY) for _ in range(2)
+    ]
     assert labels(plans[0]) == ["openai/gpt-4o", "anthropic/claude-sonnet-4-5", "google/gemini-2.5-pro"]
     assert plans[0] is plans[1]
     assert plans[0].tier is None
@@ -60,14 +65,14 @@ def test_a_named_model_is_followed_by_its_fallbacks_and_never_decoded() -> None:
 def test_the_memory_of_plans_is_bounded() -> None:
     planner = Planner(table())
     for index in range(PLANS_MAX + 10):
-        principal = Principal(key="k", denied=frozenset({f"none-{index}"}))
-        planner.decide("gpt-4o", Controls(), principal, ask, "chat")  # type: ignore[arg-type]
+        principal = Principal(key="k", limits=(Limits(denied=frozenset({f"none-{index}"})),))
+        planner.decide("gpt-4o", Controls(), principal, partial(ask, "hi"), "chat")
     assert len(planner._plans) <= PLANS_MAX
 
 
 def test_an_unknown_model_gets_suggestions_that_its_key_may_use() -> None:
     assert "gpt-4o-mini" in refused(Kind.UNKNOWN_MODEL, lambda: decide("gpt-4o-mni"))
-    denied = Principal(denied=frozenset({"gpt-4o-mini"}))
+    denied = Principal(limits=(Limits(denied=frozenset({"gpt-4o-mini"})),))
     assert "gpt-4o-mini" not in refused(Kind.UNKNOWN_MODEL, lambda: decide("gpt-4o-mni", principal=denied))
     assert "auto:light" in refused(Kind.UNKNOWN_MODEL, lambda: decide("auto:lite"))
     assert len(refused(Kind.UNKNOWN_MODEL, lambda: decide("x" * 100_000))) < 300
@@ -135,25 +140,27 @@ def test_one_model_under_two_names_is_asked_once() -> None:
 def test_a_denied_model_is_refused_by_any_of_its_names() -> None:
     for denied in ("gpt-4o", "openai/gpt-4o"):
         for asked in ("gpt-4o", "openai/gpt-4o"):
-            who = Principal(denied=frozenset({denied}))
+            who = Principal(limits=(Limits(denied=frozenset({denied})),))
             refused(Kind.FORBIDDEN, partial(decide, asked, principal=who))
 
 
 def test_an_allow_list_holds_for_fallbacks_and_auto() -> None:
-    principal = Principal(models=frozenset({"gpt-4o", "fast"}))
+    principal = Principal(limits=(Limits(models=frozenset({"gpt-4o", "fast"})),))
     assert labels(decide("gpt-4o", principal=principal)) == ["openai/gpt-4o"]
     assert set(labels(decide("auto", principal=principal))) <= {"openai/gpt-4o", "groq/llama-3.1-8b-instant"}
     refused(Kind.FORBIDDEN, lambda: decide("gpt-5", principal=principal))
-    nobody = Principal(models=frozenset())
+    nobody = Principal(limits=(Limits(models=frozenset()),))
     assert "principal:models" in refused(Kind.NO_CANDIDATE, lambda: decide("auto", principal=nobody))
 
 
 def test_denied_wins_over_allowed() -> None:
-    principal = Principal(models=frozenset({"gpt-4o"}), denied=frozenset({"gpt-4o"}))
+    principal = Principal(limits=(Limits(models=frozenset({"gpt-4o"}), denied=frozenset({"gpt-4o"})),))
     refused(Kind.FORBIDDEN, lambda: decide("gpt-4o", principal=principal))
 
 
-@pytest.mark.parametrize("bound", [Controls(compliance=("eu",)), Principal(policies=("eu",))])
+@pytest.mark.parametrize(
+    "bound", [Controls(compliance=("eu",)), Principal(limits=(Limits(policies=("eu",)),))]
+)
 def test_policies_of_the_request_and_of_the_key(bound: Controls | Principal) -> None:
     controls = bound if isinstance(bound, Controls) else Controls()
     principal = bound if isinstance(bound, Principal) else ANONYMOUS
@@ -175,7 +182,7 @@ def test_policies_add_up() -> None:
 def test_a_policy_that_is_not_configured_is_the_callers_error() -> None:
     for controls, principal in (
         (Controls(compliance=("mars",)), ANONYMOUS),
-        (Controls(), Principal(policies=("mars",))),
+        (Controls(), Principal(limits=(Limits(policies=("mars",)),))),
     ):
         attempt = partial(decide, "gpt-4o", "hi", controls, principal)
         assert "mars" in refused(Kind.BAD_REQUEST, attempt)

@@ -15,7 +15,7 @@ from types import MappingProxyType
 import msgspec
 from msgspec import Raw, Struct
 
-from turnout.core.errors import Failure, Kind
+from turnout.core.errors import Failure, Kind, Removal
 from turnout.wire.codec import Headers
 from turnout.wire.prose import clean, retry_after_s
 
@@ -216,6 +216,7 @@ class _WireError(Struct, omit_defaults=True):
     message: str
     code: str
     param: str | None = None
+    details: tuple[Removal, ...] = ()
 
 
 class _WireErrorBody(Struct):
@@ -225,14 +226,16 @@ class _WireErrorBody(Struct):
 
 
 def encode_error(failure: Failure, request_id: str) -> bytes:
-    """`{"type":"error","error":{type,message,code[,param]},"request_id"}`; `type` follows the row's status."""
+    """`{"type":"error","error":{type,message,code[,param][,details]},"request_id"}`; `type` follows the row's status."""
     status = failure.row.status
     word = _TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
     message = failure.message
     if failure.kind is Kind.CONTEXT_TOO_LONG and "prompt is too long" not in message:
         message = f"prompt is too long: {message}"  # the words that clients of this dialect test for
     return _encode(
-        _WireErrorBody("error", _WireError(word, message, failure.code, failure.param), request_id)
+        _WireErrorBody(
+            "error", _WireError(word, message, failure.code, failure.param, failure.details), request_id
+        )
     )
 
 

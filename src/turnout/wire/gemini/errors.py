@@ -276,6 +276,7 @@ class _WireDetail(Struct, omit_defaults=True, rename="camel"):
     type: str = msgspec.field(name="@type")
     reason: str | None = None
     domain: str | None = None
+    metadata: dict[str, str] | None = None
     request_id: str | None = None
     retry_delay: str | None = None
     field_violations: list[dict[str, str]] | None = None
@@ -292,11 +293,16 @@ class _WireBody(Struct):
     error: _WireError
 
 
+def _counts(failure: Failure) -> dict[str, str] | None:
+    """How many models each filter removed; in this dialect the values are strings."""
+    return {one.filter: str(one.models) for one in failure.details} or None
+
+
 def encode_error(failure: Failure, request_id: str) -> bytes:
     """`{"error":{code,message,status,details}}`; the details hold Turnout's code, the request's id, and how long to wait."""
     status = failure.row.status
     details = [
-        _WireDetail(_RPC + "ErrorInfo", failure.code.upper(), "turnout"),
+        _WireDetail(_RPC + "ErrorInfo", failure.code.upper(), "turnout", _counts(failure)),
         _WireDetail(_RPC + "RequestInfo", request_id=request_id),
     ]
     if failure.param is not None:

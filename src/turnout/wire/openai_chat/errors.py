@@ -14,9 +14,9 @@ from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
-from turnout.core.errors import Failure, Kind
+from turnout.core.errors import Failure, Kind, Removal
 from turnout.wire.codec import Headers
 from turnout.wire.prose import clean, retry_after_s
 
@@ -225,6 +225,7 @@ class _WireError(Struct):
     param: str | None
     code: str
     request_id: str
+    details: tuple[Removal, ...] | UnsetType = UNSET
 
 
 class _WireErrorBody(Struct):
@@ -232,11 +233,15 @@ class _WireErrorBody(Struct):
 
 
 def encode_error(failure: Failure, request_id: str) -> bytes:
-    """`{"error":{message,type,param,code,request_id}}`; `code` is the failure's stable word, or the one that SDK users test for."""
+    """`{"error":{message,type,param,code,request_id[,details]}}`; `code` is the failure's stable word, or the one that SDK users test for."""
     status = failure.row.status
     word = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
     code = _CODES.get(failure.kind, failure.code)
-    return _encode(_WireErrorBody(_WireError(failure.message, word, failure.param, code, request_id)))
+    return _encode(
+        _WireErrorBody(
+            _WireError(failure.message, word, failure.param, code, request_id, failure.details or UNSET)
+        )
+    )
 
 
 def encode_stream_error(failure: Failure, request_id: str) -> bytes:
