@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import asdict, replace
 
-from turnout.core.call import Attempt, request_id_text
+from turnout.core.call import request_id_text
 from turnout.core.errors import Kind, Violation
-from turnout.core.record import LogRow
+from turnout.core.record import AttemptRow, LogRow
 from turnout.store.ports import LogFilter, LogStore, StoreError
 from turnout.store.sqlite import SqliteStore, path_of
 
@@ -51,8 +51,8 @@ def row(number: int, **changes: object) -> LogRow:
         cost_nano=75_000,
         price_source="test",
         attempts=(
-            Attempt("openai/gpt-4o", 0.1, 12.0, Kind.RATE_LIMITED, 429),
-            Attempt("openai/gpt-4o", 12.0, 40.0),
+            AttemptRow("openai/gpt-4o", 0.1, 12.0, Kind.RATE_LIMITED, 429),
+            AttemptRow("openai/gpt-4o", 12.0, 40.0),
         ),
         finish_reason="stop",
         cache_status="off",

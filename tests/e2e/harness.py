@@ -135,9 +135,13 @@ class Running:
     def fault(self, provider: str, fault: dict[str, Any], model: str = "*", times: int | None = None) -> None:
         self.control(provider, "POST", "faults", {"match": {"model": model}, "fault": fault, "times": times})
 
-    def heal(self) -> None:
+    def heal_faults_only(self) -> None:
+        """The providers are well; what the gateway holds against them stays."""
         for provider in self.provider_urls:
             self.control(provider, "DELETE", "faults")
+
+    def heal(self) -> None:
+        self.heal_faults_only()
         self.forget()
 
     def forget(self) -> None:

@@ -15,8 +15,9 @@ from typing import Literal, Protocol
 
 from msgspec import Raw, Struct
 
+from turnout.core.attempt import Attempt
 from turnout.core.card import Card, Task, Tier
-from turnout.core.errors import Failure, Kind, Violation
+from turnout.core.errors import Failure, Violation
 from turnout.core.events import Frame, Usage
 from turnout.core.model import DialectName, Request
 
@@ -155,20 +156,6 @@ class Notice(Struct, frozen=True):
     message: str
 
 
-class Attempt(Struct, frozen=True, gc=False):
-    """One try at one candidate. Offsets are milliseconds from the call's arrival; `failure` is `None` on success.
-
-    `cost_nano` is what a try that did not answer may have cost: that of a hedge that lost.
-    """
-
-    model: str
-    started_ms: float
-    ended_ms: float
-    failure: Kind | None = None
-    status: int | None = None
-    cost_nano: int | None = None
-
-
 class TierGuess(Struct, frozen=True):
     name: Tier
     probability: float = 1.0
@@ -255,10 +242,10 @@ class Call:
         "attempts",
         "cache",
         "client",
+        "committed_ns",
         "controls",
         "decode",
         "dialect",
-        "dropped",
         "envelope",
         "forward",
         "id",
@@ -270,7 +257,8 @@ class Call:
         "plan",
         "principal",
         "request_",
-        "upstream_ns",
+        "serving",
+        "waited_ns",
     )
 
     def __init__(
@@ -305,14 +293,30 @@ class Call:
         self.request_: Request | None = None
         # set by the route layer
         self.plan: Plan | None = None
-        # appended by failover and upstream
-        self.attempts: list[Attempt] = []
+        # written by failover
+        self.attempts: list[Attempt] = []  # in the order in which they began
+        self.serving: Attempt | None = None  # the one whose reply was taken
         self.notices: list[Notice] = []
-        self.dropped: tuple[str, ...] = ()
-        self.upstream_ns = 0  # time spent waiting for providers, to tell overhead apart
+        # added to by whoever waits for somebody else: a client's body, a provider, a pause before a retry
+        self.waited_ns = 0
         # set by the cache layer and the tap
         self.cache: CacheStatus = "off"
+        self.committed_ns = 0  # when the reply was there, 0 before
         self.outcome: Outcome | None = None
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """What the serving provider's dialect could not say."""
+        return () if self.serving is None else self.serving.dropped
+
+    @property
+    def tries(self) -> int:
+        """How often a provider was asked."""
+        return sum([2 if attempt.resent_ns else 1 for attempt in self.attempts])
+
+    def overhead_ns(self, now_ns: int) -> int:
+        """Turnout's own time, ns: from arrival to the commit point (`now_ns` before it), less all waiting for others."""
+        return max(0, (self.committed_ns or now_ns) - self.arrived_ns - self.waited_ns)
 
     @property
     def request(self) -> Request:
@@ -352,8 +356,11 @@ class Reply(Protocol):
         """What to await before `ready` is asked again; `None` if it has something to say already, or nothing any more."""
         ...
 
-    def abort(self) -> None:
-        """Stop reading and close the upstream at once. Idempotent; harmless after the end."""
+    def abort(self, failure: Failure | None = None) -> None:
+        """Stop reading and close the upstream at once, because of `failure`; without one the client left.
+
+        Idempotent; harmless after the end.
+        """
         ...
 
 
@@ -368,7 +375,8 @@ async def next_frames(reply: Reply) -> Sequence[Frame]:
 
 Service = Callable[[Call], Awaitable[Reply]]
 Layer = Callable[[Service], Service]
-Connect = Callable[[Call, Card], Awaitable[Reply]]
+Connect = Callable[[Call, Attempt], Awaitable[Reply]]
+"""Make one try, and note on the attempt what became of it. Raises `CallFailed`."""
 
 
 def compose(layers: Sequence[Layer], service: Service) -> Service:

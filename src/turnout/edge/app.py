@@ -29,10 +29,12 @@ from turnout.layers.failover import Failover, RetryPolicy
 from turnout.layers.route import route
 from turnout.layers.tap import Tap
 from turnout.resilience.board import Board, HealthPolicy
+from turnout.resilience.schedule import RetryRules
 from turnout.routing.plan import Planner
 from turnout.routing.table import PolicyRule, RoutingTable, build_table
-from turnout.store.ports import LogStore
+from turnout.store.ports import LogStore, StoreError
 from turnout.store.sqlite import SqliteStore
+from turnout.telemetry.complaints import Complaints
 from turnout.telemetry.metrics import Metrics
 from turnout.telemetry.request_log import RequestLog
 from turnout.upstream.catalog import Catalog, CatalogError, build
@@ -44,7 +46,8 @@ from turnout.upstream.sockets import Sockets
 from turnout.upstream.transport import Transport
 from turnout.wire.registry import CODECS, PROVIDERS
 
-FLUSH_S = 0.1
+FLUSH_S = 0.01  # what a row waits for at most before it is handed to the store
+TICK_S = 0.25
 PURGE_EVERY_S = 3600.0
 PURGE_ROWS = 10_000
 _DAY_MS = 86_400_000
@@ -119,11 +122,18 @@ class Gateway:
         self._transport = Transport.from_environment(os.environ if environ is None else environ)
         self._sockets = Sockets(self._transport)
         self.config = config
+        self._chore_trouble = ""
         self.metrics = Metrics()
+        self._complaints = Complaints(say, self._loop.time)
         self.gate = Gate(config.server.calls_max)
         engine_parts = self._parts(config)  # a bad configuration fails before the store is opened
         self.store = store or open_store(config.store)
-        self.log = RequestLog(self.store, self._observe, queue_rows_max=config.log.queue_rows_max)
+        self.log = RequestLog(
+            self.store,
+            self._observe,
+            queue_rows_max=config.log.queue_rows_max,
+            later=lambda flush: self._loop.call_later(FLUSH_S, flush),
+        )
         self._failover = Failover(Board(HealthPolicy()), time.perf_counter_ns, random.random)
         self._tap = Tap(self.log.put, worker, time.perf_counter_ns, self._failover.ended)
         node = (worker << 8) | random.SystemRandom().randrange(256)
@@ -136,7 +146,7 @@ class Gateway:
             self._metrics_text,
         )
         self._gauges()
-        self._timer = self._loop.call_later(FLUSH_S, self._tick)
+        self._timer = self._loop.call_later(TICK_S, self._tick)
         self._purged_at = 0.0
         self._until = engine_parts[0].prices_until
 
@@ -150,14 +160,10 @@ class Gateway:
         upstream = Upstream(
             self._transport, catalog.routes, self._loop.time, fetcher_of(config.media), self._sockets
         )
-        policy = RetryPolicy(
-            attempts_max=resilience.attempts_max,
-            rounds=resilience.retries_same,
-            backoff_s=resilience.backoff_ms / 1000,
-        )
+        rules = RetryRules(resilience.attempts_max, resilience.retries_same, resilience.backoff_ms / 1000)
         service = compose(
             [self._tap.layer, route(planner)],
-            self._failover.service(upstream.connect, policy),
+            self._failover.service(upstream.connect, RetryPolicy(rules)),
         )
         return Engine(
             catalog=catalog,
@@ -193,22 +199,41 @@ class Gateway:
     # -- housekeeping
     def _observe(self, rows: Sequence[LogRow]) -> None:
         self.metrics.observe(rows)
+        self._complaints.observe(rows)
 
     def _tick(self) -> None:
-        self.log.flush()
-        now = self._loop.time()
+        """Chores. One that fails is said once for a kind of error, does not keep the others from their turn, and is tried again."""
+        self._timer = self._loop.call_later(TICK_S, self._tick)
+        for chore in (self._refresh_prices, self._purge_old):
+            try:
+                chore()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+                self._failed_chore(chore.__name__.strip("_"), error)
+
+    def _failed_chore(self, chore: str, error: BaseException) -> None:
+        what = f"{chore}: {type(error).__name__}: {error}"
+        if what != self._chore_trouble:
+            self._chore_trouble = what
+            say(f"housekeeping failed, and is tried again: {what}")
+
+    def _refresh_prices(self) -> None:
         if self._until is not None and datetime.now(UTC) >= self._until:
-            self._until = None
             self.reload(self.config)
-        if self.config.log.keep_days is not None and now - self._purged_at > PURGE_EVERY_S:
-            self._purged_at = now
-            before = int(time.time() * 1000) - self.config.log.keep_days * _DAY_MS
-            self._loop.run_in_executor(None, self._purge, before)
-        self._timer = self._loop.call_later(FLUSH_S, self._tick)
+
+    def _purge_old(self) -> None:
+        now = self._loop.time()
+        if self.config.log.keep_days is None or now - self._purged_at <= PURGE_EVERY_S:
+            return
+        self._purged_at = now
+        before = int(time.time() * 1000) - self.config.log.keep_days * _DAY_MS
+        self._loop.run_in_executor(None, self._purge, before)
 
     def _purge(self, before_ms: int) -> None:
-        while self.store.purge(before_ms, PURGE_ROWS) == PURGE_ROWS:
-            time.sleep(0.05)  # let the writer have its turn
+        try:
+            while self.store.purge(before_ms, PURGE_ROWS) == PURGE_ROWS:
+                time.sleep(0.05)  # let the writer have its turn
+        except StoreError as error:
+            self._loop.call_soon_threadsafe(self._failed_chore, "purge", error)
 
     def _metrics_text(self) -> bytes:
         self.log.flush()
@@ -218,6 +243,7 @@ class Gateway:
         gauge = self.metrics.gauge
         gauge("turnout_in_flight", "Calls being served.", lambda: float(self.gate.in_flight))
         gauge("turnout_log_rows_written", "Log rows stored.", lambda: float(self.log.rows_written))
+        gauge("turnout_log_rows_waiting", "Log rows not stored yet.", lambda: float(self.log.rows_waiting))
         gauge("turnout_log_rows_lost", "Log rows lost.", lambda: float(self.log.rows_lost))
 
     async def close(self) -> bool:

@@ -10,6 +10,7 @@ It must not decide anything: routing, retries and money are behind `service`.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 import time
@@ -73,6 +74,8 @@ _MODELS = re.compile(r"/v1(?:beta)?/models(?:/[^:].*)?\Z")
 _NO_EXTENSIONS: dict[str, Any] = {}
 
 
+_LEFT = Failure(Kind.CLIENT_DISCONNECT, "The client closed the connection.")
+_INTERNAL = Failure(Kind.INTERNAL, "Internal error.")
 _AUTO_MODELS = ("auto", "auto:light", "auto:standard", "auto:large")
 
 
@@ -147,7 +150,10 @@ class Ingress:
                     facts = read_headers(
                         scope["headers"], codec.forward_headers
                     )  # with this body's own length
-                    body = await read_body(receive, facts, engine.body_bytes_max, body)
+                    try:
+                        body = await read_body(receive, facts, engine.body_bytes_max, body)
+                    finally:
+                        call.waited_ns = time.perf_counter_ns() - call.arrived_ns
                 _understand(call, endpoint, known, codec, body, scope)
                 if endpoint.remembered:
                     session = scope.get("extensions", _NO_EXTENSIONS).get("turnout.memory")
@@ -163,7 +169,13 @@ class Ingress:
         except CallFailed as error:
             await _send_error(call, error.failure, codec, scope, send)
         except ClientLeft:
-            self._tap.refuse(call, Failure(Kind.CLIENT_DISCONNECT, "The client closed the connection."))
+            self._tap.refuse(call, _LEFT)
+        except asyncio.CancelledError:
+            self._tap.refuse(call, _LEFT)
+            raise
+        except Exception:
+            self._tap.refuse(call, _INTERNAL)
+            raise
         finally:
             gate.in_flight -= 1
 
@@ -408,10 +420,12 @@ async def _respond(
             await _stream(call, reply, engine, codec, scope, send, framing)
         else:
             await _whole(call, reply, engine, codec, scope, send)
-    except CallFailed:
+    except CallFailed as error:
+        reply.abort(error.failure)
         raise
     except Exception as error:
         sys.stderr.write(f"turnout: {call.id}: {''.join(traceback.format_exception(error))}")
+        reply.abort(_INTERNAL)
         raise
     finally:
         reply.abort()

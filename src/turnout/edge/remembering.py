@@ -112,13 +112,10 @@ class _Watch:
 
     def _ended(self, ended: history.Ended | None) -> None:
         call, turn = self._call, self._turn
-        if ended is None or turn.memory is None or call.plan is None or not call.attempts:
+        if ended is None or turn.memory is None or call.serving is None:
             return
-        label = call.attempts[-1].model
-        provider = None
-        for card in call.plan.candidates:
-            if card.label == label and card.dialect == call.dialect and turn.stored:
-                provider = card.provider
+        card = call.serving.card
+        provider = card.provider if card.dialect == call.dialect and turn.stored else None
         stored = Stored(
             ended.id,
             bytes(ended.body),

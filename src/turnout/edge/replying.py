@@ -80,9 +80,9 @@ def reply_head(call: Call, card: Card, content_type: bytes, label: bytes) -> Hea
             request_id,
             request_id,
             label,
-            len(call.attempts),
+            call.tries,
             call.cache.encode(),
-            overhead_ms(call),
+            call.overhead_ns(0) / 1e6,
             tier_of(call, card).encode(),
         ),
         8,
@@ -108,20 +108,13 @@ def tier_of(call: Call, card: Card) -> str:
     return plan.tier.name if plan is not None and plan.tier is not None else card.tier
 
 
-def overhead_ms(call: Call) -> float:
-    """Time from arrival to the attempt's end that was not spent waiting for a provider."""
-    if not call.attempts:
-        return 0.0
-    return max(0.0, call.attempts[-1].ended_ms - call.upstream_ns / 1e6)
-
-
 def error_head(call: Call, failure: Failure | None) -> Head:
     """Header lines of a call that got no model's answer."""
     request_id = call.id.encode()
     head = Head(b"content-type: application/json\r\n", 1)
     head.add(b"x-turnout-request-id", request_id)
     head.add(b"x-request-id", request_id)
-    head.add(b"x-turnout-attempts", b"%d" % len(call.attempts))
+    head.add(b"x-turnout-attempts", b"%d" % call.tries)
     if call.dialect == "anthropic":
         head.add(b"request-id", request_id)
     if failure is not None:
@@ -138,7 +131,7 @@ def annotation(call: Call, card: Card, *, whole: bool) -> bytes:
     cost = None if outcome is None or outcome.cost_nano is None else outcome.cost_nano / 1e9
     price = None if outcome is None else outcome.price_source
     task = plan.task.name if plan is not None and plan.task is not None else None
-    overhead = round(overhead_ms(call), 3)
+    overhead = round(call.overhead_ns(0) / 1e6, 3)
     notices = tuple([NoticeText(n.code, n.message) for n in call.notices]) if call.notices else ()
     return _encode(
         Annotation(
@@ -146,7 +139,7 @@ def annotation(call: Call, card: Card, *, whole: bool) -> bytes:
             card.label,
             tier_of(call, card),
             task,
-            len(call.attempts),
+            call.tries,
             call.cache,
             cost,
             price,

@@ -1,15 +1,10 @@
-"""Failover: the only loop over candidates.
+"""Failover: the only loop over candidates, a thin race over a `Schedule`.
 
-Promise: the candidates of the plan are asked in order until one commits; whether a failure may move on, and to whom, is
-the failure table's word and not this file's. Who is known to be sick is asked last, by the board's word. Before the commit point
-nothing was sent to the client, so failover is invisible but for a notice. A candidate is tried again only after everybody
-else was: another provider's answer now is better than the same provider's apology later.
+Promise: every attempt is written on the call when it begins and settled when it ends, whatever ends it; losers are cancelled. Before
+the commit point nothing was sent to the client, so failover is invisible but for a notice. Whom to ask, until when to wait and when
+to stop is the schedule's word; who is sick the board's; whether a late one gets a second beside it that of `hedging`.
 
-What trouble may cost is bounded three times: attempts a call, the caller's deadline, and a budget of further attempts that all
-calls share, because when everything is down it is the retrying that keeps it down.
-
-A call that waits longer than the model usually takes may have a second candidate started beside the first (see `hedging`); the
-first that commits answers. It must not know how an attempt is made, nor wire formats.
+It must not know how an attempt is made, nor wire formats.
 """
 
 from __future__ import annotations
@@ -20,7 +15,8 @@ from collections.abc import Callable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from turnout.core.call import Attempt, Call, Connect, Notice, Reply, Service
+from turnout.core.attempt import Attempt, Cause
+from turnout.core.call import Call, Connect, Notice, Reply, Service
 from turnout.core.card import TIERS, Card
 from turnout.core.errors import CallFailed, Failure, Kind
 from turnout.core.events import Usage
@@ -29,24 +25,20 @@ from turnout.layers.hedging import Hedge, HedgePolicy, Hedges
 from turnout.resilience.board import Board
 from turnout.resilience.budgets import Bucket
 from turnout.resilience.latency import SLOW_FLOOR_MS
+from turnout.resilience.schedule import RetryRules, Schedule, Start, WaitUntil
 
-RETRY_AFTER_S_MAX = 20.0
 RETRY_AFTER_S_MIN = 1.0
 BYTES_PER_TOKEN = 4
 OUTPUT_TOKENS_UNKNOWN = 300
 _SUPERSEDED = Failure(Kind.SUPERSEDED, "Another candidate answered first.")
 _LEFT = Failure(Kind.CLIENT_DISCONNECT, "The client closed the connection.")
+_LATE = Failure(Kind.DEADLINE, "The request's own deadline has passed.")
 
 
 class RetryPolicy(Struct, frozen=True):
-    """`rounds` further passes over the candidates whose failure allows it, after a pause that doubles at random.
+    """`share` of all calls may have a further attempt, `burst` at once, `floor_per_s` in the quiet hour."""
 
-    `share` of all calls may have a further attempt, `burst` at once, `floor_per_s` in the quiet hour.
-    """
-
-    attempts_max: int = 6
-    rounds: int = 1
-    backoff_s: float = 0.1
+    rules: RetryRules = RetryRules()
     share: float = 0.15
     burst: float = 20.0
     floor_per_s: float = 0.5
@@ -92,16 +84,13 @@ class Pursuit:
     """One call's search for somebody who answers."""
 
     __slots__ = (
-        "_again",
         "_call",
         "_connect",
+        "_empty",
         "_first",
         "_home",
-        "_last",
-        "_pause_s",
         "_policy",
-        "_queue",
-        "_rounds",
+        "_schedule",
         "_wanted",
         "hedge_won",
     )
@@ -112,119 +101,132 @@ class Pursuit:
         self._call = call
         self._connect = connect
         self._policy = policy
-        self._queue = list(call.plan.candidates)
-        self._wanted = self._queue[0]
+        cards = call.plan.candidates
+        self._wanted = cards[0]
         if call.controls.degrade == "forbid":
             least = TIERS.index(self._wanted.tier)
-            self._queue = [card for card in self._queue if TIERS.index(card.tier) >= least]
-        self._again: list[Card] = []  # may be tried once more when everybody was
+            cards = tuple([card for card in cards if TIERS.index(card.tier) >= least])
+        deadline_ms = call.controls.deadline_ms
+        deadline = None if deadline_ms is None else call.arrived_ns / 1e9 + deadline_ms / 1000
+        self._schedule = Schedule(cards, policy.rules, home.board, home.further, deadline)
         self._first: CallFailed | None = None
-        self._last: CallFailed | None = None
-        self._pause_s = 0.0
-        self._rounds = 0
+        self._empty: tuple[Attempt, Reply] | None = None
         self.hedge_won = False
 
     async def run(self) -> Reply:
         """Raises `CallFailed` when nobody committed."""
         while True:
-            reply = await self._attempt(self._next())
-            if reply is not None:
-                return reply
-            if not self._may_go_on() or not await self._rested():
+            now = self._home.now_ns() / 1e9
+            step = self._schedule.next(now)
+            if type(step) is Start:
+                reply = await self._attempt(step)
+                if reply is not None:
+                    return reply
+            elif type(step) is WaitUntil:
+                await self._pause(step.at - now)
+            else:
                 return self._give_up()
 
-    def _next(self) -> Card:
-        queue = self._queue
-        index, _ = self._home.board.pick(queue, self._home.now_ns() / 1e9)
-        return queue.pop(index)
-
-    def _may_go_on(self) -> bool:
-        """Is anybody left, and does the budget allow it? With only the sick left it must be half full."""
-        if len(self._call.attempts) >= self._policy.attempts_max:
-            return False
-        if not self._queue and (not self._again or self._rounds == self._policy.rounds):
-            return False
-        now = self._home.now_ns() / 1e9
-        further = self._home.further
-        left = self._queue or self._again
-        all_sick = len(self._home.board.sick(left)) == len({card.label for card in left})
-        if all_sick and not further.has(further.burst / 2, now):
-            return False
-        return further.withdraw(1.0, now)
-
-    async def _rested(self) -> bool:
-        """Before another round: wait, unless the wait is too long for anybody to sit through."""
-        if self._queue:
-            return True
-        most = self._policy.backoff_s * 2**self._rounds
-        seconds = max(self._pause_s, most * (0.5 + self._home.jitter() / 2))
-        self._queue, self._again = self._again, []
-        self._pause_s, self._rounds = 0.0, self._rounds + 1
-        if seconds > RETRY_AFTER_S_MAX:
-            return False
-        deadline_ms = self._call.controls.deadline_ms
-        if deadline_ms is not None:
-            left_s = deadline_ms / 1000 - (self._home.now_ns() - self._call.arrived_ns) / 1e9
-            if seconds >= left_s:
-                return False
+    async def _pause(self, seconds: float) -> None:
+        begun_ns = self._home.now_ns()
         await asyncio.sleep(seconds)
-        return True
+        self._call.waited_ns += self._home.now_ns() - begun_ns
 
     # -- attempts
 
-    async def _attempt(self, card: Card) -> Reply | None:
+    async def _attempt(self, step: Start) -> Reply | None:
         """One candidate, and perhaps a second beside it. `None`: both failed, and what that means is noted."""
-        hedge = self._hedge_for(card)
+        attempt = self._begin(step.card, step.cause)
+        hedge = self._hedge_for(step.card)
         if hedge is None:
             try:
-                return await self.ask(card)
+                return self._take(attempt, await self.ask(attempt))
             except CallFailed:
                 return None
         try:
-            return await self.ask(card)
-        except CallFailed:
-            return await hedge.reply() if self._queue_open() else None
+            return self._take(attempt, await self.ask(attempt))
+        except CallFailed as error:
+            if error.failure.row.fall_back == "no":
+                return None
+            begun_ns = self._home.now_ns()
+            reply = await hedge.reply()
+            self._call.waited_ns += self._home.now_ns() - begun_ns
+            return None if reply is None else self._take(hedge.attempt, reply)
         except asyncio.CancelledError:
             reply = hedge.won()
             if reply is None:
                 raise
-            return reply
+            return self._take(hedge.attempt, reply)
         finally:
             hedge.settle()
 
-    def _queue_open(self) -> bool:
-        return self._last is None or self._last.failure.row.fall_back != "no"
+    def _begin(self, card: Card, cause: Cause) -> Attempt:
+        attempt = Attempt(card, cause, self._home.now_ns())
+        self._call.attempts.append(attempt)
+        return attempt
 
-    async def ask(self, card: Card, *, hedged: bool = False) -> Reply:
-        """One attempt, noted on the call and on the board whatever becomes of it. Raises `CallFailed`."""
-        home, call = self._home, self._call
-        begun_ns = home.now_ns()
+    async def ask(self, attempt: Attempt) -> Reply:
+        """Make an attempt; it is settled whatever becomes of it, and the board told. Raises `CallFailed`."""
+        home, card = self._home, attempt.card
         home.board.began(card)
         try:
-            reply = await self._connect(call, card)
+            reply = await self._connect(self._call, attempt)
         except CallFailed as error:
-            now_ns = home.now_ns()
-            home.board.failed(card, error.failure, now_ns / 1e9)
-            self._note(card, begun_ns, now_ns, error.failure)
-            self._learn(card, error, hedged=hedged)
+            self._failed(attempt, error)
             raise
         except asyncio.CancelledError:
             home.board.abandoned(card)
-            if not hedged:  # a hedge that lost is noted by who cancelled it
-                self._note(card, begun_ns, home.now_ns(), _SUPERSEDED if self.hedge_won else _LEFT)
+            if not attempt.ended_ns:  # a hedge that lost was ended by who cancelled it
+                self._end(attempt, _SUPERSEDED if self.hedge_won else _LEFT)
             raise
         except BaseException:
             home.board.abandoned(card)
+            self._end(attempt, Failure(Kind.INTERNAL, "Internal error."))
             raise
-        now_ns = home.now_ns()
-        ms = (now_ns - begun_ns) / 1e6
+        self._succeeded(attempt, reply)
+        return reply
+
+    def _succeeded(self, attempt: Attempt, reply: Reply) -> None:
+        home, card = self._home, attempt.card
+        attempt.ended_ns = now_ns = home.now_ns()
+        if attempt.cause != "hedge":
+            self._call.waited_ns += attempt.waited_ns
+        ms = (now_ns - attempt.begun_ns) / 1e6
         home.board.succeeded(card, ms, reply.streamed, now_ns / 1e9)
         if ms > SLOW_FLOOR_MS:
             home.board.compare(card, self._twins(card), reply.streamed, now_ns / 1e9)
-        self._note(card, begun_ns, now_ns, None)
+
+    def _take(self, attempt: Attempt | None, reply: Reply) -> Reply:
+        """This attempt's reply is the call's: a hedge that committed has won only now."""
+        assert attempt is not None
+        call, card = self._call, attempt.card
+        call.serving = attempt
         if card is not self._wanted:
-            call.notices.append(_notice(self._wanted, card, hedged=hedged))
+            call.notices.append(_notice(self._wanted, card, hedged=attempt.cause == "hedge"))
         return reply
+
+    def _failed(self, attempt: Attempt, error: CallFailed) -> None:
+        failure, home = error.failure, self._home
+        now = home.now_ns() / 1e9
+        home.board.failed(attempt.card, failure, now)
+        if failure.kind is Kind.DEADLINE and not attempt.sent:  # too late to ask anybody: nobody was asked
+            self._call.attempts.remove(attempt)
+        reply: Reply | None = getattr(error, "reply", None)
+        if reply is not None:
+            self._empty = attempt, reply
+        self._end(attempt, failure)
+        hedged = attempt.cause == "hedge"
+        if not hedged:
+            self._first = self._first or error
+        self._schedule.failed(attempt.card, failure, now, home.jitter(), hedged=hedged)
+
+    def _end(self, attempt: Attempt, failure: Failure) -> None:
+        """Settle an attempt that did not answer, with what it cost where that is known."""
+        attempt.ended_ns = self._home.now_ns()
+        attempt.failure = failure
+        if attempt.cause != "hedge":
+            self._call.waited_ns += attempt.waited_ns
+        attempt.cost_nano = _cost_of(self._call, attempt, failure)
 
     def _twins(self, card: Card) -> list[Card]:
         """Who may be compared with it: other deployments of the model; where the choice was ours, its tier."""
@@ -236,61 +238,33 @@ class Pursuit:
             if other.label != card.label and (other.id == card.id or (ours and other.tier == card.tier))
         ]
 
-    def _learn(self, card: Card, error: CallFailed, *, hedged: bool) -> None:
-        """What a failure means for those who are left."""
-        if not hedged:
-            self._last = error
-            self._first = self._first or error
-        failure, row = error.failure, error.failure.row
-        if row.retry_same:
-            self._again.append(card)
-            self._pause_s = max(self._pause_s, failure.retry_after_s or 0.0)
-        if row.fall_back == "no" and not hedged:
-            self._queue.clear()
-            self._again.clear()
-        elif row.fall_back == "larger":
-            self._queue = [other for other in self._queue if _larger(other, card)]
-
-    def _note(self, card: Card, begun_ns: int, ended_ns: int, failure: Failure | None) -> None:
-        """Attempts are kept in the order in which they began."""
-        arrived, attempts = self._call.arrived_ns, self._call.attempts
-        begun_ms, ended_ms = (begun_ns - arrived) / 1e6, (ended_ns - arrived) / 1e6
-        if failure is None:
-            attempt = Attempt(card.label, begun_ms, ended_ms)
-        else:
-            cost = estimated_cost_nano(self._call, card) if failure.kind is Kind.SUPERSEDED else None
-            attempt = Attempt(card.label, begun_ms, ended_ms, failure.kind, failure.status, cost)
-        attempts.append(attempt)
-        if len(attempts) > 1 and attempts[-2].started_ms > begun_ms:
-            attempts.sort(key=lambda one: one.started_ms)
-
     # -- hedging
 
     def now_ns(self) -> int:
         return self._home.now_ns()
 
-    def superseded(self, card: Card, begun_ns: int) -> None:
+    def superseded(self, attempt: Attempt) -> None:
         """A hedge lost, and is being cancelled."""
-        self._note(card, begun_ns, self._home.now_ns(), _SUPERSEDED)
+        self._end(attempt, _SUPERSEDED)
 
     def _hedge_for(self, card: Card) -> Hedge | None:
         """Armed where the model's usual time is known and somebody stands ready; costs nothing else."""
         policy = self._policy.hedge
-        if not policy.on or not self._queue or self._call.controls.priority == "low":
+        if not policy.on or not self._schedule.queue or self._call.controls.priority == "low":
             return None
         after_s = self._home.board.hedge_after_s(card, self._call.envelope.stream)
         if after_s is None:
             return None
         return Hedge(self, after_s)
 
-    def hedge_with(self) -> Card | None:
-        """The candidate to start beside a slow one, taken from the queue; `None` where money, budget or health say no.
+    def hedge_with(self) -> Attempt | None:
+        """An attempt to make beside a slow one, its candidate taken from the queue; `None` where money, budget or health say no.
 
         Called when the moment has come, not before.
         """
         least, call, home = TIERS.index(self._wanted.tier), self._call, self._home
         now = home.now_ns() / 1e9
-        for index, card in enumerate(self._queue):
+        for index, card in enumerate(self._schedule.queue):
             if TIERS.index(card.tier) < least or not home.board.well(card):
                 continue
             cost = estimated_cost_nano(call, card)
@@ -301,7 +275,7 @@ class Pursuit:
                 continue
             if not home.hedges.take(self._policy.hedge, cost or 0, now):
                 return None
-            return self._queue.pop(index)
+            return self._begin(self._schedule.hedge(index), "hedge")
         return None
 
     # -- the end
@@ -309,15 +283,16 @@ class Pursuit:
     def _give_up(self) -> Reply:
         """Nobody committed. The caller is told what the model that was wanted said, not what a stand-in did.
 
-        An empty completion is still a model's answer: when it is the last word, the caller gets it as it is. When every
-        candidate is known to be down, the answer is 503 and when to ask again.
+        An empty completion is still a model's answer: when nobody has done better, the caller gets it as it is, and is told so. When
+        every candidate is known to be down, the answer is 503 and when to ask again.
         """
-        assert self._last is not None
-        reply: Reply | None = getattr(self._last, "reply", None)
-        if reply is not None:
-            return reply
-        first = self._first or self._last
-        raise self._outage(first) or first
+        if self._empty is not None:
+            attempt, reply = self._empty
+            self._call.notices.append(Notice("empty", f"{attempt.card.label} returned an empty completion."))
+            return self._take(attempt, reply)
+        if self._first is None:  # the deadline had passed before anybody was asked
+            raise CallFailed(_LATE)
+        raise self._outage(self._first) or self._first
 
     def _outage(self, first: CallFailed) -> CallFailed | None:
         assert self._call.plan is not None
@@ -338,6 +313,16 @@ class Pursuit:
         )
 
 
+def _cost_of(call: Call, attempt: Attempt, failure: Failure) -> int | None:
+    """Of a try that did not answer: by what the provider reported; an estimate where it was left working; else unknown."""
+    price = attempt.card.price
+    if not attempt.sent or failure.row.billed == "no":
+        return 0
+    if attempt.usage is not None and price is not None:
+        return cost_nano(attempt.usage, price)
+    return estimated_cost_nano(call, attempt.card) if failure.row.billed == "yes" else None
+
+
 def estimated_cost_nano(call: Call, card: Card) -> int | None:
     """What an attempt at `card` would cost, nano-dollars; from the plan's tokens, else from the body's size."""
     if card.price is None:
@@ -348,12 +333,6 @@ def estimated_cost_nano(call: Call, card: Card) -> int | None:
     else:
         usage = Usage(input=tokens.input, output=tokens.output_expected)
     return cost_nano(usage, card.price)
-
-
-def _larger(card: Card, than: Card) -> bool:
-    if card.context_window is None or than.context_window is None:
-        return card.context_window is None
-    return card.context_window > than.context_window
 
 
 def _notice(wanted: Card, served: Card, *, hedged: bool) -> Notice:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from turnout.core.attempt import Attempt
 from turnout.core.call import Reply
-from turnout.core.card import Card
 from turnout.core.errors import CallFailed
 from turnout.resilience.budgets import Bucket
 
@@ -68,8 +68,6 @@ class Hedge:
     """Armed when made; `settle` must be called when the first attempt is over, however it ended."""
 
     __slots__ = (
-        "_begun_ns",
-        "_card",
         "_main",
         "_pursuit",
         "_settled",
@@ -77,24 +75,23 @@ class Hedge:
         "_timer",
         "_waited_for",
         "_winner",
+        "attempt",
     )
 
     def __init__(self, pursuit: Pursuit, after_s: float) -> None:
         self._pursuit = pursuit
         self._main = asyncio.current_task()
         self._task: asyncio.Task[Reply] | None = None
-        self._card: Card | None = None
-        self._begun_ns = 0
+        self.attempt: Attempt | None = None
         self._winner: Reply | None = None
         self._settled = self._waited_for = False
         self._timer = asyncio.get_running_loop().call_later(after_s, self._begin)
 
     def _begin(self) -> None:
-        self._card = card = self._pursuit.hedge_with()
-        if card is None:
+        self.attempt = attempt = self._pursuit.hedge_with()
+        if attempt is None:
             return
-        self._begun_ns = self._pursuit.now_ns()
-        self._task = asyncio.get_running_loop().create_task(self._pursuit.ask(card, hedged=True))
+        self._task = asyncio.get_running_loop().create_task(self._pursuit.ask(attempt))
         self._task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[Reply]) -> None:
@@ -105,8 +102,9 @@ class Hedge:
             if not isinstance(error, CallFailed):
                 self._report(error)
             return
-        if self._settled:
-            task.result().abort()  # both committed at the same moment
+        if self._settled:  # both committed at the same moment
+            task.result().abort()
+            self._lost()
         elif not self._waited_for:
             self._winner = task.result()
             self._pursuit.hedge_won = True
@@ -142,6 +140,10 @@ class Hedge:
         """No hedge from now on; one under way is cancelled, and noted at once: the call's row may be written next."""
         self._settled = True
         self._timer.cancel()
-        if self._card is not None and self._task is not None and not self._task.done():
+        if self._task is not None and not self._task.done():
             self._task.cancel()
-            self._pursuit.superseded(self._card, self._begun_ns)
+            self._lost()
+
+    def _lost(self) -> None:
+        assert self.attempt is not None
+        self._pursuit.superseded(self.attempt)

@@ -34,7 +34,7 @@ from turnout.core.events import (
 )
 from turnout.core.model import DialectName
 from turnout.core.money import cost_nano, counted_cost_nano
-from turnout.core.record import LogRow
+from turnout.core.record import LogRow, attempt_rows
 from turnout.routing.tokens import estimate_tokens
 
 CHARACTERS_PER_TOKEN = 4
@@ -77,11 +77,16 @@ class Tap:
         return tapped
 
     def refuse(self, call: Call, failure: Failure) -> None:
-        """Write the row of a call that got no reply."""
-        charged = any(a.failure is not None and _may_cost(a.failure) for a in call.attempts)
-        self._finish(
-            call, None, None, failure, None, None if charged else 0, "unknown" if charged else "none"
-        )
+        """Write the row of a call that got no reply; nothing if it has its row."""
+        if call.outcome is not None:
+            return
+        costs = [attempt.cost_nano for attempt in call.attempts]
+        known = [cost for cost in costs if cost is not None]
+        if len(known) < len(costs):
+            self._finish(call, None, None, failure, None, None, "unknown")
+            return
+        price = call.attempts[-1].card.price if sum(known) else None
+        self._finish(call, None, None, failure, None, sum(known), "none" if price is None else price.source)
 
     def counted(self, call: Call, card: Card, tokens: int) -> None:
         """Write the row of a count that Turnout made itself: no provider was asked, nothing was charged."""
@@ -92,6 +97,10 @@ class Tap:
         card, usage = reply.card, reply.usage
         price = card.price
         cost: int | None
+        if call.op == "count_tokens":  # no provider charges for it
+            self._settle(call, usage, 0, failure)
+            self._finish(call, card, usage, failure, reply.stop, 0, "none", reply.first_ns)
+            return
         if call.op in PASSED and call.op != "completions":  # pictures and sound have no text to estimate from
             cost = None if price is None else counted_cost_nano(usage or _NO_TOKENS, price)
         else:
@@ -102,10 +111,20 @@ class Tap:
             cost = None if price is None else cost_nano(usage, price)
         if self._ended is not None:
             self._ended(card, failure, cost or 0)
+        self._settle(call, usage, cost, failure)
         if cost is not None and len(call.attempts) > 1:
-            cost += sum(attempt.cost_nano or 0 for attempt in call.attempts)
+            cost = sum([attempt.cost_nano or 0 for attempt in call.attempts])
         source = "unknown" if price is None or cost is None else price.source
         self._finish(call, card, usage, failure, reply.stop, cost, source, reply.first_ns)
+
+    def _settle(self, call: Call, usage: Usage | None, cost: int | None, failure: Failure | None) -> None:
+        """The attempt that answered has ended, too."""
+        attempt = call.serving
+        if attempt is None:
+            return
+        attempt.ended_ns, attempt.usage, attempt.cost_nano = self._now_ns(), usage, cost
+        if failure is not None:
+            attempt.failure = failure
 
     def _finish(
         self,
@@ -121,7 +140,7 @@ class Tap:
         now = self._now_ns()
         total_ms = (now - call.arrived_ns) / 1e6
         first_ms = None if first_ns is None else (first_ns - call.arrived_ns) / 1e6
-        overhead_ms = ((now if first_ns is None else first_ns) - call.arrived_ns - call.upstream_ns) / 1e6
+        overhead_ms = call.overhead_ns(now) / 1e6
         reason = None if stop is None else stop.reason
         call.outcome = Outcome(usage, cost, source, reason, failure, first_ms, total_ms)
         plan, principal, controls = call.plan, call.principal, call.controls
@@ -132,47 +151,49 @@ class Tap:
         counted = usage or _NO_TOKENS
         known = usage is not None
         status = 200 if card is not None or failure is None else _status(call, failure)
+        if card is None and call.attempts:
+            card = call.attempts[-1].card
         self._put(
             LogRow(
-                call.number,
-                int(call.arrived_unix_s * 1000),
-                self._worker,
-                principal.key,
-                principal.user,
-                principal.team,
-                controls.cost_center or principal.cost_center,
-                call.dialect,
-                call.op,
-                int(call.envelope.stream),
-                controls.priority,
-                call.envelope.model[:256],
-                None if card is None else card.label,
-                None if card is None else card.provider,
-                tier,
-                task or controls.task,
-                counted.input if known else None,
-                counted.cache_read if known else None,
-                counted.cache_write_5m if known else None,
-                counted.cache_write_1h if known else None,
-                counted.output if known else None,
-                counted.reasoning if known else None,
-                counted.input_audio if known else None,
-                counted.output_audio if known else None,
-                int(counted.estimated),
-                first_ms,
-                total_ms,
-                overhead_ms,
-                cost,
-                source,
-                tuple(call.attempts),
-                reason,
-                call.cache,
-                status,
-                None if failure is None else failure.kind.value,
-                None if failure is None else failure.message,
-                tuple([notice.code for notice in call.notices]),
-                controls.tags,
-                _violations(plan, failure),
+                id=call.number,
+                time_ms=int(call.arrived_unix_s * 1000),
+                worker=self._worker,
+                key=principal.key,
+                user=principal.user,
+                team=principal.team,
+                cost_center=controls.cost_center or principal.cost_center,
+                dialect=call.dialect,
+                op=call.op,
+                stream=int(call.envelope.stream),
+                priority=controls.priority,
+                requested_model=call.envelope.model[:256],
+                served_model=None if card is None else card.label,
+                provider=None if card is None else card.provider,
+                tier=tier,
+                task=task or controls.task,
+                input_tokens=counted.input if known else None,
+                cache_read_tokens=counted.cache_read if known else None,
+                cache_write_5m_tokens=counted.cache_write_5m if known else None,
+                cache_write_1h_tokens=counted.cache_write_1h if known else None,
+                output_tokens=counted.output if known else None,
+                reasoning_tokens=counted.reasoning if known else None,
+                input_audio_tokens=counted.input_audio if known else None,
+                output_audio_tokens=counted.output_audio if known else None,
+                usage_estimated=int(counted.estimated),
+                first_token_ms=first_ms,
+                total_ms=total_ms,
+                overhead_ms=overhead_ms,
+                cost_nano=cost,
+                price_source=source,
+                attempts=attempt_rows(call.attempts, call.arrived_ns),
+                finish_reason=reason,
+                cache_status=call.cache,
+                status=status,
+                error=None if failure is None else failure.kind.value,
+                error_message=None if failure is None else failure.message,
+                notices=tuple([notice.code for notice in call.notices]),
+                tags=controls.tags,
+                violations=_violations(plan, failure),
             )
         )
 
@@ -188,10 +209,6 @@ def _status(call: Call, failure: Failure) -> int:
     """What the client gets: the provider's own status where its refusal is passed on, else the table's."""
     told = failure.told
     return told.status if told is not None and told.dialect == call.dialect else failure.row.status
-
-
-def _may_cost(kind: Kind) -> bool:
-    return Failure(kind, "").row.billed != "no"
 
 
 def _estimate(call: Call, usage: Usage | None, characters: int) -> Usage:
@@ -240,7 +257,7 @@ class TappedReply:
         self.card = reply.card
         self.dialect: DialectName = reply.dialect
         self.streamed = reply.streamed
-        self.first_ns = tap._now_ns()
+        self.first_ns = call.committed_ns = tap._now_ns()
         self.characters = 0
         self.usage: Usage | None = None
         self.stop: Stop | None = None
@@ -300,9 +317,9 @@ class TappedReply:
             self._tap.close(self._call, self, failure)
         return Frame(b"", (Failed(failure),))
 
-    def abort(self) -> None:
-        """The client left, or nobody wants the rest."""
-        self._reply.abort()
+    def abort(self, failure: Failure | None = None) -> None:
+        self._reply.abort(failure)
         if not self._automaton.ended:
-            self._automaton.accept(Failed(_LEFT))
-            self._tap.close(self._call, self, _LEFT)
+            why = failure or _LEFT
+            self._automaton.accept(Failed(why))
+            self._tap.close(self._call, self, why)

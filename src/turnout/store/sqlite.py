@@ -23,7 +23,6 @@ from turnout.store.ports import LogFilter, StoreError
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ROWS_PER_STATEMENT = 256
 _EQUALS = {
-    "provider": "provider",
     "user": "user",
     "key": "key",
     "task": "task",
@@ -113,6 +112,12 @@ def _conditions(filter: LogFilter) -> tuple[str, list[str | int]]:
             add(f'"{column}" = ?', value)
     if filter.model is not None:
         add("(served_model = ? OR requested_model = ? OR served_model LIKE '%/' || ?)", *[filter.model] * 3)
+    if filter.provider is not None:  # whoever answered, and whoever was asked
+        add(
+            "(provider = ? OR EXISTS (SELECT 1 FROM json_each(attempts) AS attempt"
+            " WHERE substr(json_extract(attempt.value, '$.model'), 1, length(?) + 1) = ? || '/'))",
+            *[filter.provider] * 3,
+        )
     if filter.errors:
         add("error IS NOT NULL")
     if filter.since_ms is not None:

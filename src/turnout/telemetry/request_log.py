@@ -30,7 +30,13 @@ class RequestLog:
         queue_rows_max: int = 100_000,
         batch_rows: int = 512,
         retry_s: float = 0.5,
+        later: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
+        """`later` calls a function on the thread of `put` in a few milliseconds: how long a row waits at most to be handed over.
+
+        Without it somebody must call `flush`.
+        """
+        self._later = later
         self._store = store
         self._observe = observe
         self._queue_rows_max = queue_rows_max
@@ -49,11 +55,14 @@ class RequestLog:
     def put(self, row: LogRow) -> None:
         """Take one row. To be called from one thread (the event loop's)."""
         self._fresh.append(row)
-        if len(self._fresh) >= self._batch_rows:
+        count = len(self._fresh)
+        if count >= self._batch_rows:
             self.flush()
+        elif count == 1 and self._later is not None:
+            self._later(self.flush)
 
     def flush(self) -> None:
-        """Hand the rows put so far to the writer; the edge calls this a few times a second and before a scrape."""
+        """Hand the rows put so far to the writer."""
         batch, self._fresh = self._fresh, []
         if not batch:
             return
@@ -64,6 +73,11 @@ class RequestLog:
                 self._lose(len(batch) - max(room, 0))
             self._queued.extend(batch[: max(room, 0)])
             self._ready.notify()
+
+    @property
+    def rows_waiting(self) -> int:
+        """Put and not stored yet: many, when the store is locked or its disk is full."""
+        return len(self._fresh) + len(self._queued)
 
     def _lose(self, rows: int) -> None:
         if self.rows_lost == 0:
@@ -105,11 +119,17 @@ class RequestLog:
 
     def _write(self, batch: list[LogRow]) -> bool:
         """Try until it is stored, or until closing makes it the last try. False when the rows are lost."""
+        waiting = False
         while True:
             try:
                 self._store.append(batch)
+                if waiting:
+                    sys.stderr.write("turnout: the request log's store takes rows again\n")
                 return True
             except StoreError as error:
+                if not waiting and not error.permanent:
+                    waiting = True
+                    sys.stderr.write(f"turnout: the request log's store takes no rows, they wait: {error}\n")
                 if error.permanent or self._closing:
                     self._lose(len(batch))
                     sys.stderr.write(f"turnout: {len(batch)} log rows lost: {error}\n")

@@ -18,10 +18,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from turnout.core.attempt import Attempt
 from turnout.core.call import PASSED, Call, Reply
 from turnout.core.card import Card
 from turnout.core.errors import CallFailed, Failure, Kind, Told, fail
-from turnout.core.events import CONTENT_TYPES, Event, Failed, Finished, Frame, Started, Stop
+from turnout.core.events import CONTENT_TYPES, Event, Failed, Finished, Frame, Started, Stop, Usage
 from turnout.core.model import DialectName, Request
 from turnout.upstream.catalog import Route
 from turnout.upstream.fetching import Fetcher
@@ -64,35 +65,39 @@ class Upstream:
         self._clock = clock
         self._fetcher = fetcher
 
-    async def connect(self, call: Call, card: Card) -> Reply:
+    async def connect(self, call: Call, attempt: Attempt) -> Reply:
         """Raises `CallFailed`."""
-        route = self._routes[card.name]
+        route = self._routes[attempt.card.name]
         translated: Request | None = None
         if call.dialect != route.card.dialect and call.op != "embeddings":
-            translated = await self._translatable(call, route)
-        head, body = _encode(call, route, translated)
+            translated = await self._translatable(call, route, attempt)
+        head, body = _encode(call, route, translated, attempt)
         stream = call.envelope.stream
         timeouts = self._timeouts(call, route, stream or route.socket)  # a socket always streams
         begun = time.perf_counter_ns()
         try:
             if route.socket and call.op == "chat":
+                attempt.sent = True
                 response = await self._sockets.request(route.origin, head, body, timeouts)
             else:
-                response = await self._transport.request(route.origin, head, body, timeouts)
+                response = await self._transport.request(route.origin, head, body, timeouts, attempt)
             if not 200 <= response.status < 300:
                 raise await _refusal(response, route)
             if call.op in PASSED:
-                return await self._open_passed(response, call, route, timeouts)
+                return await self._open_passed(response, call, route, timeouts, attempt)
             if _is_stream(response, route, stream):
                 decoder = route.codec.stream_decoder(route.target.quirks)
-                return await self._open_stream(response, route, decoder, timeouts)
-            return _whole(response.take_all() or await response.read_all(), route, call)
+                return await self._open_stream(response, route, decoder, timeouts, attempt)
+            return _whole(response.take_all() or await response.read_all(), route, call, attempt)
         except TransportError as error:
-            raise CallFailed(_transport_failure(error, route, False)) from None
+            raise CallFailed(_or_late(_transport_failure(error, route, False), call)) from None
+        except CallFailed as error:
+            error.failure = _or_late(error.failure, call)
+            raise
         finally:
-            call.upstream_ns += time.perf_counter_ns() - begun
+            attempt.waited_ns += time.perf_counter_ns() - begun
 
-    async def _translatable(self, call: Call, route: Route) -> Request:
+    async def _translatable(self, call: Call, route: Route, attempt: Attempt) -> Request:
         """The request with all its media as this target takes them."""
         begun = time.perf_counter_ns()
         try:
@@ -100,7 +105,7 @@ class Upstream:
                 call.request, route.card.dialect, route.target, self._fetcher, _left_s(call)
             )
         finally:
-            call.upstream_ns += time.perf_counter_ns() - begun
+            attempt.waited_ns += time.perf_counter_ns() - begun
 
     def _timeouts(self, call: Call, route: Route, stream: bool) -> Timeouts:
         timeouts = route.timeouts
@@ -109,9 +114,17 @@ class Upstream:
         left_s = _left_s(call)
         if left_s is None:
             return timeouts
-        return Timeouts(*[min(getattr(timeouts, name), left_s) for name in Timeouts.__struct_fields__])
+        return Timeouts(  # a stall is the provider's whoever waits: the total ends the wait in time
+            connect_s=min(timeouts.connect_s, left_s),
+            tls_s=min(timeouts.tls_s, left_s),
+            first_byte_s=min(timeouts.first_byte_s, left_s),
+            stall_s=timeouts.stall_s,
+            total_s=min(timeouts.total_s, left_s),
+        )
 
-    async def _open_passed(self, response: Response, call: Call, route: Route, timeouts: Timeouts) -> Reply:
+    async def _open_passed(
+        self, response: Response, call: Call, route: Route, timeouts: Timeouts, attempt: Attempt
+    ) -> Reply:
         """What came decides whether it is read whole; without a content type it is taken for sound where sound was asked for."""
         passing = route.passing
         assert passing is not None
@@ -122,7 +135,7 @@ class Upstream:
             body = response.take_all() or await response.read_all()
             return _passed_whole(body, response.framed, content_type, route, call)
         decoder = passing.passed_decoder(call.op, call.envelope, content_type, route.target.quirks)
-        return await self._open_stream(response, route, decoder, timeouts, content_type)
+        return await self._open_stream(response, route, decoder, timeouts, attempt, content_type)
 
     async def _open_stream(
         self,
@@ -130,6 +143,7 @@ class Upstream:
         route: Route,
         decoder: StreamDecoder,
         timeouts: Timeouts,
+        attempt: Attempt,
         content_type: bytes = b"",
     ) -> Reply:
         reply = StreamReply(response, route, decoder, self._clock, timeouts.stall_s, content_type)
@@ -139,8 +153,32 @@ class Upstream:
             await reply.commit()
         except BaseException:
             response.abort()
+            attempt.usage = _usage_in(reply.seen)
             raise
         return reply
+
+
+_TIMEOUTS = frozenset({Kind.CONNECT_TIMEOUT, Kind.FIRST_TOKEN_TIMEOUT, Kind.STALLED, Kind.DEADLINE})
+
+
+def _or_late(failure: Failure, call: Call) -> Failure:
+    """A wait that the caller's own deadline cut short says nothing of the provider."""
+    deadline_ms = call.controls.deadline_ms
+    if deadline_ms is None or failure.kind not in _TIMEOUTS:
+        return failure
+    if (time.perf_counter_ns() - call.arrived_ns) / 1e6 < deadline_ms:
+        return failure
+    return Failure(Kind.DEADLINE, "The request's own deadline has passed.", provider=failure.provider)
+
+
+def _usage_in(frames: Sequence[Frame]) -> Usage | None:
+    """What the provider has reported last."""
+    usage: Usage | None = None
+    for frame in frames:
+        for event in frame.events:
+            if type(event) is Usage:
+                usage = event
+    return usage
 
 
 def _left_s(call: Call) -> float | None:
@@ -153,7 +191,7 @@ def _left_s(call: Call) -> float | None:
     return left_s
 
 
-def _encode(call: Call, route: Route, translated: Request | None) -> tuple[bytes, bytes]:
+def _encode(call: Call, route: Route, translated: Request | None, attempt: Attempt) -> tuple[bytes, bytes]:
     """Request head and body; `translated` is there unless the client's own body is sent on."""
     head = route.heads[call.op, call.envelope.stream]
     if call.envelope.form is not None:
@@ -163,11 +201,10 @@ def _encode(call: Call, route: Route, translated: Request | None) -> tuple[bytes
         if native is not None and native.provider == route.card.provider:
             envelope = native.envelope
         body = route.rewrite(envelope, route.target)
-        call.dropped = ()
         forward = call.forward
     else:
         encoded = _translate(call, route, translated)
-        body, call.dropped = encoded.body, encoded.dropped
+        body, attempt.dropped = encoded.body, encoded.dropped
         forward = b""
     if forward or route.required:
         for name, value in route.required:
@@ -221,7 +258,7 @@ def _told(failure: Failure, response: Response, body: bytes, route: Route) -> To
     return Told(route.card.dialect, response.status, body)
 
 
-def _whole(body: bytes, route: Route, call: Call) -> Reply:
+def _whole(body: bytes, route: Route, call: Call, attempt: Attempt) -> Reply:
     if call.op != "chat":
         usage = route.codec.decode_usage(call.op, body)
         events: tuple[Event, ...] = (Started(), *((usage,) if usage is not None else ()), Finished())
@@ -232,10 +269,13 @@ def _whole(body: bytes, route: Route, call: Call) -> Reply:
         return reply
     events = route.codec.decode_answer(body)
     last = events[-1]
-    reply = WholeReply(route.card, (Frame(body, events),))
+    frames = (Frame(body, events),)
+    reply = WholeReply(route.card, frames)
     if type(last) is Failed:
+        attempt.usage = _usage_in(frames)
         raise CallFailed(replace(last.failure, provider=route.card.provider))
     if _is_empty(events):
+        attempt.usage = _usage_in(frames)
         raise EmptyCompletion(_empty(route), reply)
     return reply
 
@@ -290,7 +330,7 @@ class WholeReply:
     def arrival(self) -> None:
         return None
 
-    def abort(self) -> None:
+    def abort(self, failure: Failure | None = None) -> None:
         self._frames = ()
 
 
@@ -363,6 +403,11 @@ class StreamReply:
                 raise EmptyCompletion(_empty(self._route), self)
 
     @property
+    def seen(self) -> Sequence[Frame]:
+        """What has arrived and was not taken."""
+        return self._pending
+
+    @property
     def over(self) -> bool:
         return self._over and not self._pending
 
@@ -421,7 +466,7 @@ class StreamReply:
                     self._ended = True
                     self._response.deadline = self._clock() + _TRAILING_S
 
-    def abort(self) -> None:
+    def abort(self, failure: Failure | None = None) -> None:
         self._over = True
         self._pending = []
         self._response.abort()

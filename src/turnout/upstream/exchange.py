@@ -52,6 +52,14 @@ class TransportError(Exception):
         self.bytes_received = bytes_received
 
 
+class Trace(Protocol):
+    """What a request's maker is told while it is under way. `sent`: some of it may have left. `resent_ns`: when it was sent
+    again because the kept connection had been closed; monotonic, 0: never."""
+
+    sent: bool
+    resent_ns: int
+
+
 class Timeouts(Struct, frozen=True):
     """Seconds. `connect_s` includes names, the wait for a free connection and a proxy. `stall_s` is the longest that a
     `read` waits for bytes, until the caller sets the response's `deadline`. `total_s` runs from the call to the last byte."""

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections import deque
 from collections.abc import Mapping
 
 from msgspec import Struct
 
 from turnout.upstream.dialing import Address, Exceptions, Origin, Proxy, Resolve, dial, resolve_here
-from turnout.upstream.exchange import Connection, Limits, Phase, Response, Timeouts, TransportError
+from turnout.upstream.exchange import Connection, Limits, Phase, Response, Timeouts, Trace, TransportError
 
 __all__ = [
     "Address",
@@ -33,6 +34,7 @@ __all__ = [
     "Response",
     "Stats",
     "Timeouts",
+    "Trace",
     "Transport",
     "TransportError",
     "resolve_here",
@@ -127,7 +129,9 @@ class Transport:
         idle = sum(len(pool.idle) for pool in self._pools.values())
         return Stats(count, idle, count - idle, self._opened_total, self._reused_total)
 
-    async def request(self, origin: Origin, head: bytes, body: bytes, timeouts: Timeouts) -> Response:
+    async def request(
+        self, origin: Origin, head: bytes, body: bytes, timeouts: Timeouts, trace: Trace | None = None
+    ) -> Response:
         """Send a request and wait for the response's head.
 
         `head` is the request line and headers, each line ended, without content length and closing blank line; the method is not
@@ -148,9 +152,13 @@ class Transport:
             connection = await self._acquire(pool, origin, timeouts, loop, fresh=False)
             now = loop.time()
         response = Response(connection, timeouts, total_at, now)
+        if trace is not None:
+            trace.sent = True
         connection.send(response, payload)
         error = await response.begin()
         if error is not None and connection.reused and error.phase in _STALE and not error.bytes_received:
+            if trace is not None:
+                trace.resent_ns = time.perf_counter_ns()
             connection = await self._acquire(pool, origin, timeouts, loop, fresh=True)
             response = Response(connection, timeouts, total_at, loop.time())
             connection.send(response, payload)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from turnout.core.attempt import Attempt
 from turnout.core.call import ANONYMOUS, Call, Controls, Envelope, Plan, Reply
 from turnout.core.card import Card, Tier
 from turnout.core.errors import CallFailed, Failure, Kind
@@ -36,6 +37,10 @@ def a_call(*cards: Card, deadline_ms: int | None = None, stream: bool = True) ->
     )
     call.plan = Plan(cards or (card("a"),))
     return call
+
+
+def kind_of(attempt: Attempt) -> Kind | None:
+    return None if attempt.failure is None else attempt.failure.kind
 
 
 def failed(kind: Kind, retry_after_s: float | None = None) -> CallFailed:
@@ -74,7 +79,7 @@ class ScriptedReply:
     def ready(self) -> Sequence[Frame]:
         return (self.left.pop(0),) if self.left else ()
 
-    def abort(self) -> None:
+    def abort(self, failure: Failure | None = None) -> None:
         self.aborted = True
         self.left = []
 
@@ -86,9 +91,10 @@ class Script:
         self.steps = steps
         self.asked: list[str] = []
 
-    async def connect(self, call: Call, model: Card) -> Reply:
-        self.asked.append(model.name)
-        step = self.steps[model.name].pop(0)
+    async def connect(self, call: Call, attempt: Attempt) -> Reply:
+        attempt.sent = True
+        self.asked.append(attempt.card.name)
+        step = self.steps[attempt.card.name].pop(0)
         if isinstance(step, CallFailed):
             raise step
         return step

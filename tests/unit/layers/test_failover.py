@@ -6,14 +6,15 @@ import time
 
 import pytest
 
-from tests.unit.layers.support import Script, ScriptedReply, a_call, card, failed
+from tests.unit.layers.support import Script, ScriptedReply, a_call, card, failed, kind_of
 from turnout.core.call import Call, Reply
 from turnout.core.errors import TABLE, CallFailed, Failure, Kind
-from turnout.layers.failover import RETRY_AFTER_S_MAX, Failover, RetryPolicy
+from turnout.layers.failover import Failover, RetryPolicy
 from turnout.resilience.board import Board, HealthPolicy
+from turnout.resilience.schedule import PAUSE_S_MAX, RetryRules
 from turnout.upstream.client import EmptyCompletion
 
-POLICY = RetryPolicy(attempts_max=6, rounds=1, backoff_s=0.0)
+POLICY = RetryPolicy(RetryRules(attempts_max=6, retries=1, backoff_s=0.0))
 A, B, C = card("a"), card("b"), card("c")
 
 
@@ -25,7 +26,7 @@ async def run(script: Script, call: Call, policy: RetryPolicy = POLICY) -> Reply
 async def test_the_first_candidate_answers() -> None:
     script, call = Script({"a": [ScriptedReply(A)]}), a_call(A, B)
     assert (await run(script, call)).card is A
-    assert [(a.model, a.failure) for a in call.attempts] == [("p-a/a", None)]
+    assert [(a.card.label, kind_of(a)) for a in call.attempts] == [("p-a/a", None)]
     assert call.notices == []
 
 
@@ -33,7 +34,7 @@ async def test_the_first_candidate_answers() -> None:
 async def test_every_failure_that_may_fall_back_does(kind: Kind) -> None:
     script, call = Script({"a": [failed(kind)], "b": [ScriptedReply(B)]}), a_call(A, B)
     assert (await run(script, call)).card is B
-    assert [a.failure for a in call.attempts] == [kind, None]
+    assert [kind_of(a) for a in call.attempts] == [kind, None]
     assert [n.code for n in call.notices] == ["fallback"]
 
 
@@ -73,13 +74,13 @@ async def test_attempts_are_bounded_and_the_wanted_models_failure_is_told() -> N
     script.steps["m0"] = [failed(Kind.RATE_LIMITED)]
     call = a_call(*many)
     with pytest.raises(CallFailed) as caught:
-        await run(script, call, RetryPolicy(attempts_max=4, rounds=3, backoff_s=0))
+        await run(script, call, RetryPolicy(RetryRules(attempts_max=4, retries=3, backoff_s=0)))
     assert caught.value.failure.kind is Kind.RATE_LIMITED
     assert len(call.attempts) == 4
 
 
 async def test_no_round_is_waited_for_that_nobody_would_sit_through() -> None:
-    script = Script({"a": [failed(Kind.RATE_LIMITED, RETRY_AFTER_S_MAX + 1)]})
+    script = Script({"a": [failed(Kind.RATE_LIMITED, PAUSE_S_MAX + 1)]})
     with pytest.raises(CallFailed):
         await run(script, a_call(A))
     assert script.asked == ["a"]
@@ -88,7 +89,7 @@ async def test_no_round_is_waited_for_that_nobody_would_sit_through() -> None:
 async def test_the_callers_deadline_ends_the_rounds() -> None:
     script = Script({"a": [failed(Kind.OVERLOADED)]})
     with pytest.raises(CallFailed):
-        await run(script, a_call(A, deadline_ms=1), RetryPolicy(rounds=4, backoff_s=5.0))
+        await run(script, a_call(A, deadline_ms=1), RetryPolicy(RetryRules(retries=4, backoff_s=5.0)))
     assert script.asked == ["a"]
 
 

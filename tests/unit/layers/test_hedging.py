@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.unit.layers.support import ScriptedReply, a_call, card
+from tests.unit.layers.support import ScriptedReply, a_call, card, kind_of
+from turnout.core.attempt import Attempt
 from turnout.core.call import Call, Reply
-from turnout.core.card import Card
 from turnout.core.errors import CallFailed, Failure, Kind
 from turnout.layers.failover import Failover, RetryPolicy
 from turnout.layers.hedging import HedgePolicy
 from turnout.resilience.board import Board, HealthPolicy
+from turnout.resilience.schedule import RetryRules
 from turnout.sim.clock import VirtualLoop, run
 
 A, B = card("a"), card("b")
@@ -32,7 +33,8 @@ class Slow:
         self.cancelled: list[str] = []
         self.replies: list[ScriptedReply] = []
 
-    async def connect(self, call: Call, model: Card) -> Reply:
+    async def connect(self, call: Call, attempt: Attempt) -> Reply:
+        attempt.sent, model = True, attempt.card
         self.asked.append(model.name)
         try:
             await asyncio.sleep(self.times[model.name])
@@ -62,7 +64,7 @@ def on_virtual_clock(test: Callable[[VirtualLoop], Coroutine[Any, Any, None]]) -
 
 async def ask(loop: VirtualLoop, slow: Slow, call: Call, home: Failover, policy: HedgePolicy) -> Reply:
     call.arrived_ns = loop.now_ns()
-    return await home.service(slow.connect, RetryPolicy(backoff_s=0.0, hedge=policy))(call)
+    return await home.service(slow.connect, RetryPolicy(RetryRules(backoff_s=0.0), hedge=policy))(call)
 
 
 def test_the_faster_one_answers_and_the_slow_one_is_cancelled() -> None:
@@ -72,7 +74,7 @@ def test_the_faster_one_answers_and_the_slow_one_is_cancelled() -> None:
         assert reply.card is B
         assert loop.time() == pytest.approx(USUAL_S + 0.2)
         assert slow.cancelled == ["a"]
-        assert [(a.model, a.failure) for a in call.attempts] == [
+        assert [(a.card.label, kind_of(a)) for a in call.attempts] == [
             ("p-a/a", Kind.SUPERSEDED),
             ("p-b/b", None),
         ]
@@ -90,7 +92,7 @@ def test_the_first_wins_if_it_is_first() -> None:
         slow, call, home = Slow({"a": 0.3, "b": 5.0}), a_call(A, B), home_of(loop)
         reply = await ask(loop, slow, call, home, HedgePolicy())
         assert reply.card is A
-        assert [(a.model, a.failure) for a in call.attempts] == [
+        assert [(a.card.label, kind_of(a)) for a in call.attempts] == [
             ("p-a/a", None),
             ("p-b/b", Kind.SUPERSEDED),
         ]
@@ -141,7 +143,7 @@ def test_a_client_that_leaves_cancels_both() -> None:
             await task
         await asyncio.sleep(0)
         assert sorted(slow.cancelled) == ["a", "b"]
-        assert sorted(str(a.failure) for a in call.attempts) == [
+        assert sorted(str(kind_of(a)) for a in call.attempts) == [
             "Kind.CLIENT_DISCONNECT",
             "Kind.SUPERSEDED",
         ]

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.unit.layers.support import HELLO, ScriptedReply, a_call, card, failed
+from turnout.core.attempt import Attempt
 from turnout.core.call import Call, Reply, next_frames
 from turnout.core.errors import CallFailed, Failure, Kind
 from turnout.core.events import Failed, Finished, Started, TextDelta, Usage
@@ -88,11 +89,11 @@ async def test_a_cut_stream_keeps_the_providers_input_count() -> None:
 async def test_a_refused_call_costs_nothing_unless_somebody_may_have_charged(
     kind: Kind, charged: bool
 ) -> None:
-    from turnout.core.call import Attempt
-
     rows: list[LogRow] = []
     call = a_call()
-    call.attempts.append(Attempt("p/m", 0, 1, kind))
+    attempt = Attempt(card("m"), "first", 0, 1, sent=True, failure=Failure(kind, kind.value))
+    attempt.cost_nano = None if charged else 0
+    call.attempts.append(attempt)
     with pytest.raises(CallFailed):
 
         async def service(_: Call) -> Reply:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -102,3 +102,43 @@ def test_a_batch_that_can_never_be_stored_does_not_block_the_next() -> None:
     assert log.drained(10.0)
     assert [r.id for r in store.rows] == [2]
     log.close()
+
+
+def test_a_row_is_handed_over_in_a_moment_and_not_at_the_next_batch() -> None:
+    store = Flaky()
+    soon: list[Callable[[], None]] = []
+    log = RequestLog(store, lambda rows: None, later=soon.append)
+    log.put(row(1))
+    log.put(row(2))
+    assert len(soon) == 1  # one timer for all that come meanwhile
+    soon.pop()()
+    log.put(row(3))
+    assert len(soon) == 1
+    soon.pop()()
+    assert log.drained(10.0)
+    assert [r.id for r in store.rows] == [1, 2, 3]
+    assert log.close()
+
+
+def test_rows_that_wait_are_counted_and_their_wait_is_said_when_it_begins_and_ends(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    store = Flaky()
+    store.down = True
+    said: list[str] = []
+    log = RequestLog(store, lambda rows: None, retry_s=0.01)
+    for number in range(7):
+        log.put(row(number))
+    log.flush()
+    while not said:
+        said += capsys.readouterr().err.splitlines()
+    assert log.rows_waiting == 7
+    store.down = False
+    assert log.drained(10.0)
+    assert log.rows_waiting == 0
+    said += capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[2].split(":")[0].strip() for line in said] == [
+        "the request log's store takes no rows, they wait",
+        "the request log's store takes rows again",
+    ]
+    assert log.close()
