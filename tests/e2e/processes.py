@@ -10,12 +10,19 @@ import sys
 import threading
 from pathlib import Path
 
+from turnout.upstream.known import load_known
+
 READY = re.compile(r"ready on (http://\S+)")
 
 
 def environment(**extra: str) -> dict[str, str]:
     """The environment without anybody's provider keys."""
-    kept = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    keys = {provider.key_variable for provider in load_known().providers.values()}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in keys and not name.endswith("_API_KEY")
+    }
     return {**kept, "TURNOUT_TEST": "1", "COLUMNS": "200", **extra}
 
 

@@ -53,7 +53,7 @@ def rows_of(folder: Path) -> int:
 def test_run_needs_nothing(tmp_path: Path) -> None:
     with Process("run", "--port", "0", "--speed", "0", cwd=tmp_path) as process:
         url = process.ready().url
-        assert "27 models" in process.wait_for("ready on")
+        assert "27 models of 6 providers, all simulated" in process.wait_for("ready on")
         assert httpx2.get(url + "/readyz").status_code == 200
         assert "Paris" in ask(url, "auto").text
         assert process.stop() == 0

@@ -91,6 +91,12 @@ class Provider(Strict, frozen=True):
     prices_from: Annotated[
         Word | None, Meta(description="Provider id in the price data, where it differs.")
     ] = None
+    simulated: Annotated[
+        bool,
+        Meta(
+            description="Not the provider but a simulation, which invents its answers: replies, logs and lists say so. Without `base_url`, `turnout serve` starts its own."
+        ),
+    ] = False
 
 
 class Price(Strict, frozen=True):

@@ -16,7 +16,7 @@ class LogRow(Struct, frozen=True, gc=False, array_like=True):
     """Times: `time_ms` Unix milliseconds at arrival; durations in milliseconds. Money in nano-dollars.
 
     `cost_nano` is `None` when no price is known (`price_source` then says `unknown`); it is 0 only when nothing was
-    charged. `violations` are attempts to use what a rule forbids, whoever answered in the end. Token columns are `None` when nobody counted; `usage_estimated` marks counts that Turnout made itself.
+    charged. `violations` are attempts to use what a rule forbids, whoever answered in the end. What a `simulated` model answered and cost is invented. Token columns are `None` when nobody counted; `usage_estimated` marks counts that Turnout made itself.
     `id` is a 63-bit integer that grows with time; `request_id` is its public spelling.
     """
 
@@ -59,6 +59,7 @@ class LogRow(Struct, frozen=True, gc=False, array_like=True):
     notices: tuple[str, ...]
     tags: tuple[tuple[str, str], ...]
     violations: tuple[Violation, ...] = ()
+    simulated: int = 0
 
     @property
     def request_id(self) -> str:

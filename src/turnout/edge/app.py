@@ -119,6 +119,8 @@ class Gateway:
         self._transport = Transport.from_environment(os.environ if environ is None else environ)
         self._sockets = Sockets(self._transport)
         self.config = config
+        self._begun = config  # what cannot change while running is as it is here
+        self.config_refused = False  # the file that was read last
         self.metrics = Metrics()
         self.gate = Gate(config.server.calls_max)
         engine_parts = self._parts(config)  # a bad configuration fails before the store is opened
@@ -179,7 +181,8 @@ class Gateway:
         self.app.engine = self._engine(config, catalog, planner)
         self.gate.calls_max = config.server.calls_max
         self._until = catalog.prices_until
-        old, self.config = self.config, config
+        self.config = config
+        old = self._begun
         fixed = ("host", "port", "head_bytes_max", "head_ms", "body_ms")
         stale = [
             f"server.{name}" for name in fixed if getattr(old.server, name) != getattr(config.server, name)
@@ -217,6 +220,11 @@ class Gateway:
     def _gauges(self) -> None:
         gauge = self.metrics.gauge
         gauge("turnout_in_flight", "Calls being served.", lambda: float(self.gate.in_flight))
+        gauge(
+            "turnout_config_refused",
+            "1 while the file that was read last is refused and an older one is in force.",
+            lambda: float(self.config_refused),
+        )
         gauge("turnout_log_rows_written", "Log rows stored.", lambda: float(self.log.rows_written))
         gauge("turnout_log_rows_lost", "Log rows lost.", lambda: float(self.log.rows_lost))
 

@@ -1,6 +1,7 @@
 """Running the gateway as a process: sockets, signals, workers, reload, an orderly end.
 
-Promise: when `serve` says that it is ready, a request is answered; on SIGTERM or SIGINT no new call is taken, those in flight end or
+Promise: when `serve` says that it is ready, a request is answered; what the socket really listens on decides whether keys are needed, at
+the start and at every reload, and no reload takes authentication away; on SIGTERM or SIGINT no new call is taken, those in flight end or
 are cut after `server.drain_ms`, and every log row is stored before the process ends. A changed configuration file is
 taken as a whole or refused as a whole, loudly, with the old one in force. Several workers share one listening socket;
 one that dies is replaced.
@@ -24,6 +25,7 @@ import uvicorn
 import uvloop
 
 from turnout.config import schema
+from turnout.config.exposure import PLACEHOLDER_KEYS, is_loopback
 from turnout.config.load import ConfigError
 from turnout.config.watch import Watcher
 from turnout.edge.app import Gateway, http_limits, say
@@ -31,6 +33,7 @@ from turnout.edge.http import protocol_class
 from turnout.upstream.catalog import CatalogError
 
 WATCH_S = 1.0
+SETTLE_S = 0.2
 RESPAWN_S = 1.0
 GC_ALLOCATIONS = 50_000
 BACKLOG = 2048
@@ -43,7 +46,7 @@ class Reload(NamedTuple):
     """Where the configuration comes from: a file to watch, and how to read it (raises `ConfigError` or `StartError`)."""
 
     path: Path
-    load: Callable[[], schema.Config]
+    load: Source
 
 
 class StartError(Exception):
@@ -64,6 +67,22 @@ def bind(host: str, port: int) -> socket.socket:
         raise StartError(f"cannot listen on {host}:{port}: {error.strerror}{hint}") from None
     listener.setblocking(False)
     return listener
+
+
+def guard(config: schema.Config, listener: socket.socket) -> None:
+    """Raises `StartError` where the socket is open to others and the configuration would let anybody in."""
+    address: str = listener.getsockname()[0]
+    if is_loopback(address):
+        return
+    if not config.keys:
+        raise StartError(
+            f"refusing to listen on {address} without keys: add `keys` to the configuration, or listen on 127.0.0.1"
+        )
+    published = [key.name for key in config.keys if key.key in PLACEHOLDER_KEYS]
+    if published:
+        raise StartError(
+            f"refusing to listen on {address} with a key that stands in Turnout's documents: change that of {', '.join(published)}"
+        )
 
 
 class _Server(uvicorn.Server):
@@ -112,7 +131,7 @@ async def _serve(gateway: Gateway, listener: socket.socket, reloading: Reload | 
     )
     port: int = listener.getsockname()[1]
     server = _Server(config, gateway, lambda: ready(gateway, port))
-    watch = asyncio.create_task(_watch(gateway, reloading)) if reloading is not None else None
+    watch = asyncio.create_task(_watch(gateway, listener, reloading)) if reloading is not None else None
     try:
         await server.serve(sockets=[listener])
     finally:
@@ -122,30 +141,50 @@ async def _serve(gateway: Gateway, listener: socket.socket, reloading: Reload | 
     return kept
 
 
-async def _watch(gateway: Gateway, reloading: Reload) -> None:
-    """Reload when the file changes or SIGHUP comes."""
+async def _watch(gateway: Gateway, listener: socket.socket, reloading: Reload) -> None:
+    """Reload when the file changes or SIGHUP comes. A file that is still being written is left until it rests."""
     hangup = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     watcher = Watcher(reloading.path)
+    changing = False
     while True:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(hangup.wait(), WATCH_S)
-        if watcher.changed() or hangup.is_set():
+            await asyncio.wait_for(hangup.wait(), SETTLE_S if changing else WATCH_S)
+        changed = watcher.changed()
+        if hangup.is_set() or (changing and not changed):
             hangup.clear()
-            reload(gateway, reloading)
+            changing = False
+            await reload(gateway, listener, reloading)
+        else:
+            changing = changed
 
 
-def reload(gateway: Gateway, reloading: Reload) -> bool:
+async def reload(gateway: Gateway, listener: socket.socket, reloading: Reload) -> bool:
     """Read the file and serve by it; on any problem say so and keep what is in force."""
     try:
-        stale = gateway.reload(reloading.load())
+        config = await reloading.load()
+        guard(config, listener)
+        _refuse_loss(gateway.config, config)
+        stale = gateway.reload(config)
     except (ConfigError, CatalogError, StartError, OSError) as error:
+        gateway.config_refused = True
         say(f"the changed configuration is refused, the old one stays in force:\n{error}")
         return False
+    gateway.config_refused = False
     say(f"configuration reloaded from {reloading.path}")
+    if config.server.port == listener.getsockname()[1]:
+        stale = [name for name in stale if name != "server.port"]
     if stale:
         say(f"a restart is needed for: {', '.join(stale)}")
     return True
+
+
+def _refuse_loss(old: schema.Config, new: schema.Config) -> None:
+    """An emptied or half-written file must not open the gateway to everybody, nor leave it without models. Raises `StartError`."""
+    if old.keys and not new.keys:
+        raise StartError("it has no `keys` any more: to serve without any, restart")
+    if old.models and not new.models:
+        raise StartError("it has no `models` any more")
 
 
 def run_one(

@@ -173,6 +173,7 @@ class Tap:
                 tuple([notice.code for notice in call.notices]),
                 controls.tags,
                 _violations(plan, failure),
+                int(card is not None and card.simulated),
             )
         )
 
