@@ -141,22 +141,32 @@ async def _serve(gateway: Gateway, listener: socket.socket, reloading: Reload | 
     return kept
 
 
+class Rest:
+    """When to read a file that somebody may still be writing: when a look finds it as the look before did, or at once if asked to."""
+
+    def __init__(self) -> None:
+        self.wait_s = WATCH_S
+
+    def reached(self, *, changed: bool, asked: bool) -> bool:
+        """Told of each look; `wait_s` is then the time until the next."""
+        changing = self.wait_s != WATCH_S
+        self.wait_s = SETTLE_S if changed and not asked else WATCH_S
+        return asked or (changing and not changed)
+
+
 async def _watch(gateway: Gateway, listener: socket.socket, reloading: Reload) -> None:
     """Reload when the file changes or SIGHUP comes. A file that is still being written is left until it rests."""
     hangup = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     watcher = Watcher(reloading.path)
-    changing = False
+    rest = Rest()
     while True:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(hangup.wait(), SETTLE_S if changing else WATCH_S)
-        changed = watcher.changed()
-        if hangup.is_set() or (changing and not changed):
-            hangup.clear()
-            changing = False
+            await asyncio.wait_for(hangup.wait(), rest.wait_s)
+        asked = hangup.is_set()
+        hangup.clear()
+        if rest.reached(changed=watcher.changed(), asked=asked):
             await reload(gateway, listener, reloading)
-        else:
-            changing = changed
 
 
 async def reload(gateway: Gateway, listener: socket.socket, reloading: Reload) -> bool:
