@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.contract.test_log_store import row
 from tests.e2e.harness import Running
 from tests.e2e.processes import Process, turnout
 from turnout.store.ports import LogFilter
@@ -161,3 +163,26 @@ def test_an_open_gateway_stays_on_loopback(folder: Path, arguments: list[str]) -
 def test_a_real_providers_key_brings_the_real_provider(tmp_path: Path) -> None:
     done = turnout("providers", "--json", cwd=tmp_path, OPENAI_API_KEY="sk-test")
     assert '"https://api.openai.com/v1"' in done.stdout
+
+
+def test_the_log_is_bounded_without_being_asked(folder: Path) -> None:
+    store = SqliteStore(f"sqlite:///{folder}/log.db")
+    store.append([row(1, time_ms=1), row(2, time_ms=int(time.time() * 1000))])
+    with Process("serve", cwd=folder) as process:
+        process.ready()
+        while len(store.query(LogFilter())) == 2:
+            pass
+        assert [each.id for each in store.query(LogFilter())] == [2]
+        assert process.stop() == 0
+    store.close()
+
+
+def test_a_log_without_bounds_keeps_all(folder: Path, running: Running) -> None:
+    (folder / "turnout.yaml").write_text(config(running, rest="log: {keep_days: null, bytes_max: null}\n"))
+    store = SqliteStore(f"sqlite:///{folder}/log.db")
+    store.append([row(1, time_ms=1)])
+    with Process("serve", cwd=folder) as process:
+        assert ask(process.ready().url).status_code == 200
+        assert process.stop() == 0
+    assert len(store.query(LogFilter())) == 2
+    store.close()

@@ -268,8 +268,15 @@ class Log(Strict, frozen=True):
 
     queue_rows_max: Annotated[int, Meta(ge=1000, description="Rows that may wait for the store.")] = 100_000
     keep_days: Annotated[
-        Annotated[int, Meta(ge=1)] | None, Meta(description="Delete rows older than this; absent keeps all.")
-    ] = None
+        Annotated[int, Meta(ge=1, le=36_500)] | None,
+        Meta(description="Rows older than this are deleted; `null` keeps all."),
+    ] = 90
+    bytes_max: Annotated[
+        Annotated[int, Meta(ge=1024 * 1024)] | None,
+        Meta(
+            description="Above this size, bytes, the oldest rows are deleted (a row takes about 400); `null` has no bound."
+        ),
+    ] = 2 * 1024 * 1024 * 1024
 
 
 class Config(Strict, frozen=True):

@@ -33,6 +33,7 @@ from turnout.routing.plan import Planner
 from turnout.routing.table import PolicyRule, RoutingTable, build_table
 from turnout.store.ports import LogStore
 from turnout.store.sqlite import SqliteStore
+from turnout.store.upkeep import Upkeep
 from turnout.telemetry.metrics import Metrics
 from turnout.telemetry.request_log import RequestLog
 from turnout.upstream.catalog import Catalog, CatalogError, build
@@ -45,9 +46,7 @@ from turnout.upstream.transport import Transport
 from turnout.wire.registry import CODECS, PROVIDERS
 
 FLUSH_S = 0.1
-PURGE_EVERY_S = 3600.0
-PURGE_ROWS = 10_000
-_DAY_MS = 86_400_000
+UPKEEP_EVERY_S = 60.0
 
 
 def routing_table(config: schema.Config, catalog: Catalog) -> RoutingTable:
@@ -139,7 +138,9 @@ class Gateway:
         )
         self._gauges()
         self._timer = self._loop.call_later(FLUSH_S, self._tick)
-        self._purged_at = 0.0
+        self._worker = worker
+        self._upkeep = Upkeep(self.store)
+        self._upkeep_at = 0.0
         self._until = engine_parts[0].prices_until
 
     # -- configuration
@@ -203,15 +204,11 @@ class Gateway:
         if self._until is not None and datetime.now(UTC) >= self._until:
             self._until = None
             self.reload(self.config)
-        if self.config.log.keep_days is not None and now - self._purged_at > PURGE_EVERY_S:
-            self._purged_at = now
-            before = int(time.time() * 1000) - self.config.log.keep_days * _DAY_MS
-            self._loop.run_in_executor(None, self._purge, before)
+        if now >= self._upkeep_at and self._worker == 0:  # the other workers share the store
+            self._upkeep_at = now + UPKEEP_EVERY_S
+            log = self.config.log
+            self._loop.run_in_executor(None, self._upkeep.round, log.keep_days, log.bytes_max)
         self._timer = self._loop.call_later(FLUSH_S, self._tick)
-
-    def _purge(self, before_ms: int) -> None:
-        while self.store.purge(before_ms, PURGE_ROWS) == PURGE_ROWS:
-            time.sleep(0.05)  # let the writer have its turn
 
     def _metrics_text(self) -> bytes:
         self.log.flush()
@@ -234,6 +231,7 @@ class Gateway:
         await self._sockets.close()
         await self._transport.close()
         kept = await asyncio.to_thread(self.log.close)
+        await asyncio.to_thread(self._upkeep.stop)
         self.store.close()
         return kept
 

@@ -34,7 +34,13 @@ class Flaky:
     def query(self, filter: LogFilter) -> list[LogRow]:
         return self.rows
 
-    def purge(self, before_ms: int, rows_max: int) -> int:
+    def purge(self, before_ms: int | None, rows_max: int) -> int:
+        return 0
+
+    def size_bytes(self) -> int:
+        return 0
+
+    def shrink(self, bytes_max: int) -> int:
         return 0
 
     def close(self) -> None: ...
