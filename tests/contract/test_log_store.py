@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -140,6 +142,81 @@ def test_purge_is_bounded(store: LogStore) -> None:
     assert store.purge(1_700_000_000_009, 5) == 5
     assert store.purge(1_700_000_000_009, 5) == 3
     assert [r.id for r in store.query(LogFilter(oldest_first=True))] == [9, 10]
+
+
+def test_purge_by_rank_takes_the_oldest(store: LogStore) -> None:
+    store.append([row(n) for n in range(1, 11)])
+    assert store.purge(None, 4) == 4
+    assert store.purge(1, 100) == 0
+    assert [r.id for r in store.query(LogFilter(oldest_first=True))] == [5, 6, 7, 8, 9, 10]
+    assert store.purge(None, 100) == 6
+    assert store.purge(None, 100) == 0
+
+
+def test_deleted_rows_make_room_that_can_be_given_back(store: LogStore) -> None:
+    store.append([row(n, error_message="x" * 300) for n in range(1, 3001)])
+    full = store.size_bytes()
+    assert full > 3000 * 600
+    store.purge(None, 2500)
+    rest = store.size_bytes()
+    assert rest < full / 4
+    assert store.shrink(256 * 1024) == 256 * 1024
+    while store.shrink(256 * 1024):
+        pass
+    assert store.size_bytes() == rest
+    assert len(store.query(LogFilter(limit=5000))) == 500
+
+
+def test_a_file_gets_smaller(tmp_path: Path) -> None:
+    file = tmp_path / "log.db"
+    store = SqliteStore(f"sqlite:///{file}")
+    store.append([row(n, error_message="x" * 300) for n in range(1, 3001)])
+    checkpoint(file)
+    full = file.stat().st_size
+    store.purge(None, 2500)
+    while store.shrink(1024 * 1024):
+        pass
+    checkpoint(file)
+    assert file.stat().st_size < full / 4
+    store.close()
+
+
+def test_a_file_of_an_earlier_version_uses_its_room_again(tmp_path: Path) -> None:
+    file = tmp_path / "log.db"
+    made = sqlite3.connect(file)
+    made.execute("PRAGMA auto_vacuum=NONE")
+    made.execute('CREATE TABLE request_rows (id INTEGER PRIMARY KEY, "row" TEXT NOT NULL)')
+    made.execute("CREATE VIEW request_log AS SELECT id FROM request_rows")
+    made.execute("PRAGMA user_version = 1")
+    made.close()
+    store = SqliteStore(f"sqlite:///{file}")
+    rows = [row(n, error_message="x" * 300) for n in range(1, 3001)]
+    store.append(rows)
+    full = store.size_bytes()
+    store.purge(None, 3000)
+    assert store.shrink(1024 * 1024) == 0
+    store.append([replace(each, id=each.id + 3000) for each in rows])
+    checkpoint(file)
+    assert file.stat().st_size < full * 1.1
+    store.close()
+
+
+def checkpoint(file: Path) -> None:
+    connection = sqlite3.connect(file)
+    assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    connection.close()
+
+
+def test_the_files_are_their_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        store = SqliteStore(f"sqlite:///{tmp_path}/log.db")
+        store.append([row(1)])
+    finally:
+        os.umask(before)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(("log.db", "log.db-wal", "log.db-shm"), 0o600)
+    store.close()
 
 
 def test_the_view_names_every_field(tmp_path: Path) -> None:

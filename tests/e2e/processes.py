@@ -10,12 +10,19 @@ import sys
 import threading
 from pathlib import Path
 
+from turnout.upstream.known import load_known
+
 READY = re.compile(r"ready on (http://\S+)")
 
 
 def environment(**extra: str) -> dict[str, str]:
     """The environment without anybody's provider keys."""
-    kept = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    keys = {provider.key_variable for provider in load_known().providers.values()}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in keys and not name.endswith("_API_KEY")
+    }
     return {**kept, "TURNOUT_TEST": "1", "COLUMNS": "200", **extra}
 
 
@@ -64,11 +71,11 @@ class Process:
         with self._changed:
             self._changed.notify_all()
 
-    def wait_for(self, text: str, timeout_s: float = 30.0) -> str:
-        """The first line, from now or before, that holds `text`."""
+    def wait_for(self, text: str, timeout_s: float = 30.0, count: int = 1) -> str:
+        """The first line (or a later one, by `count`), from now or before, that holds `text`."""
 
         def found() -> str | None:
-            return next((line for line in self.lines if text in line), None)
+            return next(iter([line for line in self.lines if text in line][count - 1 :]), None)
 
         with self._changed:
             self._changed.wait_for(lambda: found() or self.process.poll() is not None, timeout_s)

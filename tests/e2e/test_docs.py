@@ -16,6 +16,7 @@ import pytest
 
 from tests.e2e.harness import Running
 from tests.e2e.processes import environment, turnout
+from turnout.config.exposure import PLACEHOLDER_KEYS
 from turnout.config.load import load_text
 from turnout.store.sqlite import path_of
 from turnout.upstream.catalog import build
@@ -63,8 +64,11 @@ def test_python(text: str, running: Running, tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", blocks("yaml"))
 def test_yaml(text: str) -> None:
     known = load_known()
-    keys = {p.key_variable: "sk-test" for p in known.providers.values() if p.key_variable}
+    keys = dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "sk-test")
+    keys |= {name: f"secret-of-{name}" for name in keys if name.startswith("TURNOUT_KEY")}
     config = load_text(text, "snippet.yaml", keys, tuple(known.providers))
+    published = {key.key for key in config.keys} - set(keys.values())
+    assert published <= PLACEHOLDER_KEYS, "a key that anybody can read here must not work on an open address"
     build(config, known, PriceBook(), CODECS, datetime.now(UTC))
 
 

@@ -58,11 +58,15 @@ def run(
     speed: Annotated[
         float, typer.Option(min=0, help="Speed of the simulated providers: 1 is real time, 0 no delay.")
     ] = 1.0,
+    simulate: Annotated[
+        bool,
+        typer.Option("--simulate", help="Add simulated providers, although there are keys of real ones."),
+    ] = False,
 ) -> None:
-    """Start the gateway with nothing configured: providers whose keys are in the environment, simulated ones for the rest."""
+    """Start the gateway with nothing configured: on the providers whose keys are in the environment; without any, on simulated ones."""
     from turnout.cli import serving
 
-    raise typer.Exit(serving.run(host, port, seed, speed))
+    raise typer.Exit(serving.run(host, port, seed, speed, simulate))
 
 
 @app.command(epilog="Example: `turnout serve --config turnout.yaml --port 8080 --workers 2`")

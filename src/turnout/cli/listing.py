@@ -26,6 +26,7 @@ class ModelRow(Struct, frozen=True):
     price_source: str | None
     capabilities: tuple[str, ...]
     fallbacks: tuple[str, ...]
+    simulated: bool
 
 
 class ProviderRow(Struct, frozen=True):
@@ -35,6 +36,7 @@ class ProviderRow(Struct, frozen=True):
     key: str
     models: int
     tags: tuple[str, ...]
+    simulated: bool = False
 
 
 def models(path: Path | None, as_json: bool) -> int:
@@ -52,7 +54,7 @@ def models(path: Path | None, as_json: bool) -> int:
         [
             [
                 row.name,
-                row.provider,
+                _marked(row.provider, row.simulated),
                 row.tier,
                 f"{row.context_window:,}" if row.context_window else "?",
                 _price(row.input_usd_per_mtok),
@@ -80,7 +82,12 @@ def _model_row(card: Card) -> ModelRow:
         price_source=price.source if price else None,
         capabilities=tuple(sorted(card.capabilities)),
         fallbacks=card.fallbacks,
+        simulated=card.simulated,
     )
+
+
+def _marked(provider: str, simulated: bool) -> str:
+    return f"{provider} (simulated)" if simulated else provider
 
 
 def _price(value: float | None) -> str:
@@ -112,14 +119,16 @@ def providers(path: Path | None, known: bool, as_json: bool) -> int:
             cards = [card for card in catalog.cards.values() if card.provider == name]
             entry = config.providers.get(name)
             fact = shipped.get(name)
+            simulated = entry is not None and entry.simulated
             rows.append(
                 ProviderRow(
                     name,
                     (entry and entry.dialect) or (fact and fact.dialect) or "",
-                    (entry and entry.base_url) or (fact and fact.base_url) or "",
+                    (entry and entry.base_url) or ("" if simulated else fact and fact.base_url) or "",
                     "set" if entry and entry.api_key else "none",
                     len(cards),
                     tuple(sorted(cards[0].tags)) if cards else (),
+                    simulated,
                 )
             )
     if as_json:
@@ -131,7 +140,7 @@ def providers(path: Path | None, known: bool, as_json: bool) -> int:
         ["provider", "dialect", "base URL", heading, *([] if known else ["models"]), "tags"],
         [
             [
-                row.name,
+                _marked(row.name, row.simulated),
                 row.dialect,
                 row.base_url,
                 row.key,

@@ -124,7 +124,7 @@ def _cells(row: LogRow) -> list[str]:
         row.request_id,
         row.key,
         row.requested_model,
-        row.served_model or "-",
+        f"{row.served_model or '-'}{' (simulated)' if row.simulated else ''}",
         row.tier or "-",
         row.task or "-",
         "-" if prompt is None else str(prompt),

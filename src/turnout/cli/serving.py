@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,26 +9,33 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from turnout.config import schema
-from turnout.config.defaults import demo_config, with_known_keys
+from turnout.config.defaults import (
+    demo_config,
+    providers_with_keys,
+    unstarted,
+    with_known_keys,
+    with_simulated,
+)
 from turnout.config.load import ConfigError, load_file
 from turnout.edge.app import Gateway, say
-from turnout.edge.serve import Reload, StartError, bind, run_many, run_one
+from turnout.edge.serve import Reload, StartError, bind, guard, run_many, run_one
 from turnout.store.ports import StoreError
 from turnout.upstream.catalog import CatalogError
-from turnout.upstream.known import load_known
+from turnout.upstream.known import Known, load_known
 
 
 def serve(path: Path, host: str | None, port: int | None, workers: int) -> int:
     environ = dict(os.environ)
+    known = load_known()
 
     def load() -> schema.Config:
-        known = load_known()
         config = load_file(path, environ, tuple(known.providers))
         return _with_address(with_known_keys(config, known, environ), host, port)
 
     try:
         config = load()
         listener = bind(config.server.host, config.server.port)
+        guard(config, listener)
     except FileNotFoundError:
         say(f"there is no configuration file {path}; make one with `turnout init`, or try `turnout run`")
         return 2
@@ -37,40 +43,78 @@ def serve(path: Path, host: str | None, port: int | None, workers: int) -> int:
         say(str(error))
         return 2
 
-    async def source() -> schema.Config:
-        return config
+    def one(worker: int, shared: Path | None = None) -> int:
+        simulation = _Simulation(known)
 
-    def one(worker: int) -> int:
+        async def source() -> schema.Config:
+            return await simulation.under(config)
+
+        async def again() -> schema.Config:
+            return await simulation.under(load())
+
         return _guarded(
             lambda: run_one(
                 source,
                 listener,
                 environ=environ,
                 ready=_ready,
-                reloading=Reload(path, load),
+                reloading=Reload(path, again),
                 worker=worker,
+                shared=shared,
             )
         )
 
     return one(0) if workers == 1 else run_many(workers, one)
 
 
-def run(host: str, port: int, seed: int, speed: float) -> int:
-    from turnout.sim import SimConfig, start
-
+def run(host: str, port: int, seed: int, speed: float, simulate: bool) -> int:
     environ = dict(os.environ)
+    known = load_known()
+    simulation = _Simulation(known, seed, speed)
+    config = demo_config(known, dict.fromkeys(known.simulated), environ, simulate)
+    config = _with_address(config, host, port)
     try:
+        if not config.models:
+            raise StartError(_nothing_to_serve(known, environ))
         listener = bind(host, port)
+        guard(config, listener)
     except StartError as error:
         say(str(error))
         return 2
 
     async def source() -> schema.Config:
-        simulated = await start(SimConfig(seed=seed, speed=speed))
-        config = demo_config(load_known(), simulated.base_urls, environ)
-        return _with_address(config, host, port)
+        return await simulation.under(config)
 
     return _guarded(lambda: run_one(source, listener, environ=environ, ready=_ready))
+
+
+class _Simulation:
+    """Turnout's own simulated providers, started when a configuration first wants one."""
+
+    def __init__(self, known: Known, seed: int = 1, speed: float = 1.0) -> None:
+        self._known = known
+        self._seed = seed
+        self._speed = speed
+        self._urls: dict[str, str] | None = None
+
+    async def under(self, config: schema.Config) -> schema.Config:
+        """The configuration with the addresses of those that it wants simulated."""
+        if not unstarted(config):
+            return config
+        if self._urls is None:
+            from turnout.sim import SimConfig, start  # most gateways need none
+
+            self._urls = (await start(SimConfig(seed=self._seed, speed=self._speed))).base_urls
+        return with_simulated(config, self._known, self._urls)
+
+
+def _nothing_to_serve(known: Known, environ: dict[str, str]) -> str:
+    names = providers_with_keys(known, environ)
+    variables = dict.fromkeys(str(known.providers[name].key_variable) for name in names)
+    return (
+        f"{', '.join(variables)} is set, but no model of {', '.join(names)} is known that needs nothing more (an address, a name): "
+        "write a file with `turnout init`, or add simulated providers with `turnout run --simulate`"
+    )
 
 
 def _guarded(serve: Callable[[], int]) -> int:
@@ -82,26 +126,13 @@ def _guarded(serve: Callable[[], int]) -> int:
 
 
 def _with_address(config: schema.Config, host: str | None, port: int | None) -> schema.Config:
-    """The command line's address wins. Raises `StartError` for one that would be open to everybody without a key."""
+    """The command line's address wins."""
     server = replace(
         config.server,
         host=config.server.host if host is None else host,
         port=config.server.port if port is None else port,
     )
-    if not config.keys and not _is_loopback(server.host):
-        raise StartError(
-            f"refusing to listen on {server.host} without keys: add `keys` to the configuration, or listen on 127.0.0.1"
-        )
     return replace(config, server=server)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _ready(gateway: Gateway, port: int) -> None:
@@ -110,4 +141,15 @@ def _ready(gateway: Gateway, port: int) -> None:
     host = gateway.config.server.host
     say(
         f"ready on http://{f'[{host}]' if ':' in host else host}:{port} with {len(cards)} models of {len(providers)} providers"
+        + _simulated_text(gateway)
     )
+
+
+def _simulated_text(gateway: Gateway) -> str:
+    cards = gateway.app.engine.catalog.cards.values()
+    simulated = sorted({card.provider for card in cards if card.simulated})
+    if not simulated:
+        return ""
+    if all(card.simulated for card in cards):
+        return ", all simulated: their answers are invented"
+    return f"; simulated, so that their answers are invented: {', '.join(simulated)}"

@@ -32,8 +32,7 @@ def configuration(path: Path | None) -> schema.Config:
     """The file given, else `turnout.yaml` here, else what `turnout run` would serve. Raises `CommandError`."""
     known = load_known()
     if path is None and not CONFIG_DEFAULT.exists():
-        urls = {name: provider.base_url for name, provider in known.providers.items() if provider.base_url}
-        return demo_config(known, urls, dict(os.environ))
+        return demo_config(known, dict.fromkeys(known.simulated), dict(os.environ))
     try:
         config = load_file(path or CONFIG_DEFAULT, dict(os.environ), tuple(known.providers))
         return with_known_keys(config, known, os.environ)

@@ -68,14 +68,24 @@ class Known(Protocol):
     def providers(self) -> Mapping[str, KnownProvider]: ...
     @property
     def models(self) -> Mapping[str, KnownModel]: ...
+    @property
+    def simulated(self) -> Sequence[str]: ...
 
 
-def demo_config(known: Known, base_urls: Mapping[str, str], env: Mapping[str, str]) -> Config:
-    """The demo's models of the providers in `base_urls`, at these URLs, and all known models of those whose keys `env` has, at the real ones."""
+def demo_config(
+    known: Known, base_urls: Mapping[str, str | None], env: Mapping[str, str], simulate: bool = False
+) -> Config:
+    """All known models of the providers whose keys `env` has; where it has no provider's key at all, the demo's, simulated.
+
+    Nothing is invented for somebody who has a real key, unless it is wanted: with `simulate`, the demo's models of all other
+    providers are there beside the real ones. `base_urls` has the providers that can be simulated, and where they are.
+    """
+    simulate = simulate or not providers_with_keys(known, env)
     models = {
         name: model
         for name, model in known.models.items()
-        if _real(known.providers[model.provider], env) or (model.demo and model.provider in base_urls)
+        if _real(known.providers[model.provider], env)
+        or (simulate and model.demo and model.provider in base_urls)
     }
     providers = {model.provider: known.providers[model.provider] for model in models.values()}
     return Config(
@@ -88,6 +98,31 @@ def demo_config(known: Known, base_urls: Mapping[str, str], env: Mapping[str, st
     )
 
 
+def providers_with_keys(known: Known, env: Mapping[str, str]) -> tuple[str, ...]:
+    """The known providers whose keys `env` has, whether or not the rest of their address is there too."""
+    return tuple(
+        name
+        for name, provider in known.providers.items()
+        if provider.key_variable and env.get(provider.key_variable)
+    )
+
+
+def with_simulated(config: Config, known: Known, base_urls: Mapping[str, str]) -> Config:
+    """Providers that are marked as simulated and have no address get that of the simulation."""
+    providers = dict(config.providers)
+    for name, own in config.providers.items():
+        if own.simulated and own.base_url is None and name in base_urls:
+            dialect = own.dialect or known.providers[name].simulated_dialect
+            key = own.api_key or f"sim-{name}"
+            providers[name] = replace(own, base_url=base_urls[name], api_key=key, dialect=dialect)
+    return replace(config, providers=providers)
+
+
+def unstarted(config: Config) -> tuple[str, ...]:
+    """Providers that are to be simulated by Turnout itself."""
+    return tuple(name for name, own in config.providers.items() if own.simulated and own.base_url is None)
+
+
 def with_known_keys(config: Config, known: Known, env: Mapping[str, str]) -> Config:
     """Known providers of which only the name is given get the key that their variable in `env` holds, and the address that others fill.
 
@@ -96,7 +131,7 @@ def with_known_keys(config: Config, known: Known, env: Mapping[str, str]) -> Con
     providers = dict(config.providers)
     for name in dict.fromkeys([*providers, *(model.provider for model in config.models.values())]):
         own, fact = providers.get(name, Provider()), known.providers.get(name)
-        if fact is None or fact.base_url is None or own.base_url:
+        if fact is None or fact.base_url is None or own.base_url or own.simulated:
             continue
         address = filled(fact.base_url, env)
         if address is not None and address != fact.base_url:
@@ -115,8 +150,8 @@ def _real(provider: KnownProvider, env: Mapping[str, str]) -> Provider | None:
     return Provider(base_url=address, api_key=key) if key and address else None
 
 
-def _simulated(name: str, provider: KnownProvider, url: str) -> Provider:
-    return Provider(base_url=url, api_key=f"sim-{name}", dialect=provider.simulated_dialect)
+def _simulated(name: str, provider: KnownProvider, url: str | None) -> Provider:
+    return Provider(base_url=url, api_key=f"sim-{name}", dialect=provider.simulated_dialect, simulated=True)
 
 
 def _models(models: Mapping[str, KnownModel]) -> dict[str, Model]:
@@ -190,6 +225,18 @@ store: sqlite:///turnout.db  # the request log
 """
 
 _NO_KEYS = """\
+# No provider's key was found in the environment, so the providers below are simulated: `turnout serve` starts them, and
+# what they answer is invented. To use a real one: set its variable and write its line as the commented ones are, such as
+# `openai: {api_key: "${OPENAI_API_KEY}"}`; then take the simulated ones out, or calls may still go to them.
+# A server of your own needs no key:
+#
+#   providers:
+#     house: {dialect: openai_chat, base_url: "http://127.0.0.1:11434/v1"}
+#   models:
+#     llama-house: {provider: house, id: "llama3.2", tier: light, price: {input: 0, output: 0}}
+"""
+
+_KEYS = """\
 # No provider's key was found in the environment, so nothing is active below. To try Turnout without any key,
 # `turnout run` serves simulated providers. To use a real one: set its variable, take the `#` away from its
 # lines in `providers` and from its models. A server of your own needs no key:
@@ -208,14 +255,21 @@ _KEYS = """\
 
 
 def init_text(known: Known, found: Sequence[str]) -> str:
-    """YAML that loads where the variables of the `found` providers are set; all other providers are comments."""
-    active = {name: model for name, model in known.models.items() if model.provider in found}
+    """YAML that loads where the variables of the `found` providers are set; all other providers are comments.
+
+    Where none is found it runs all the same, on the demo's models, simulated.
+    """
+    simulated = () if found else known.simulated
+    active = {
+        name: model
+        for name, model in known.models.items()
+        if model.provider in found or (model.demo and model.provider in simulated)
+    }
     parts = [_HEAD]
     if not found:
         parts.append(_NO_KEYS)
-    parts.append(
-        "providers:\n" + "".join(_provider_line(name, known, name in found) for name in known.providers)
-    )
+    lines = [_provider_line(name, known, name in found, name in simulated) for name in known.providers]
+    parts.append("providers:\n" + "".join(lines))
     parts.append("models:\n" + "".join(_model_line(name, known.models, active) for name in known.models))
     if active:
         parts.append(_routing_text(active))
@@ -223,7 +277,9 @@ def init_text(known: Known, found: Sequence[str]) -> str:
     return "\n".join(parts)
 
 
-def _provider_line(name: str, known: Known, active: bool) -> str:
+def _provider_line(name: str, known: Known, active: bool, simulated: bool) -> str:
+    if simulated:
+        return f"  {name}: {{simulated: true}}\n"
     variable, address = known.providers[name].key_variable, known.providers[name].base_url
     value = f'{{api_key: "${{{variable}}}"}}' if variable else f"{{}}  # {address}"
     return f"  {'' if active else '# '}{name}: {value}\n"

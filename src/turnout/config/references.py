@@ -6,7 +6,6 @@ nor files. No value is repeated, as any may come from an environment variable. W
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import asdict
 
+from turnout.config.exposure import PLACEHOLDER_KEYS, is_loopback
 from turnout.config.reader import Path, hint
 from turnout.config.schema import Config, Provider, Rules
 from turnout.core.money import usd_per_mtok
@@ -39,17 +39,10 @@ def check(config: Config, known: Sequence[str], declared: Collection[Path], say:
 
 
 def _server(config: Config, say: Say) -> None:
-    if not config.keys and not _is_loopback(config.server.host):
+    if not config.keys and not is_loopback(config.server.host):
         say(("server", "host"), "listens beyond this machine, so it needs `keys`; or use 127.0.0.1", ())
     if not config.store.startswith("sqlite://"):
         say(("store",), "is not a store that is supported", STORES)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _providers(config: Config, known: Sequence[str], declared: Collection[Path], say: Say) -> None:
@@ -252,6 +245,8 @@ def _keys(config: Config, say: Say) -> None:
     for i, key in enumerate(config.keys):
         if names.setdefault(key.name, i) != i:
             say(("keys", i, "name"), "is the name of another key already", ())
+        if key.key in PLACEHOLDER_KEYS and not is_loopback(config.server.host):
+            say(("keys", i, "key"), "stands in Turnout's documents, so everybody knows it", ())
         if secrets.setdefault(key.key, i) != i:
             say(
                 ("keys", i, "key"),

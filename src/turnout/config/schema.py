@@ -52,6 +52,14 @@ class Server(Strict, frozen=True):
     drain_ms: Annotated[Milliseconds, Meta(description="Time for requests in flight to end at shutdown.")] = (
         30_000
     )
+    linger_ms: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=86_400_000,
+            description="At shutdown, how long `/readyz` says 503 before the socket may close, so that balancers see it.",
+        ),
+    ] = 0
     calls_max: Annotated[int, Meta(ge=1, description="Calls in flight in one worker; above it, 503.")] = (
         20_000
     )
@@ -91,6 +99,12 @@ class Provider(Strict, frozen=True):
     prices_from: Annotated[
         Word | None, Meta(description="Provider id in the price data, where it differs.")
     ] = None
+    simulated: Annotated[
+        bool,
+        Meta(
+            description="Not the provider but a simulation, which invents its answers: replies, logs and lists say so. Without `base_url`, `turnout serve` starts its own."
+        ),
+    ] = False
 
 
 class Price(Strict, frozen=True):
@@ -262,8 +276,15 @@ class Log(Strict, frozen=True):
 
     queue_rows_max: Annotated[int, Meta(ge=1000, description="Rows that may wait for the store.")] = 100_000
     keep_days: Annotated[
-        Annotated[int, Meta(ge=1)] | None, Meta(description="Delete rows older than this; absent keeps all.")
-    ] = None
+        Annotated[int, Meta(ge=1, le=36_500)] | None,
+        Meta(description="Rows older than this are deleted; `null` keeps all."),
+    ] = 90
+    bytes_max: Annotated[
+        Annotated[int, Meta(ge=1024 * 1024)] | None,
+        Meta(
+            description="Above this size, bytes, the oldest rows are deleted (a row takes about 400); `null` has no bound."
+        ),
+    ] = 2 * 1024 * 1024 * 1024
 
 
 class Config(Strict, frozen=True):

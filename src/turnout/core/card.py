@@ -75,7 +75,7 @@ class Card(Struct, frozen=True):
     `name` is what callers type, `id` what the provider calls it. `context_window` and `max_output` are
     tokens; `None` means unknown, which excludes nothing. `price` is `None` when no price is known: the model
     can be used, its cost is then recorded as unknown. `quirks` are words that the provider's codec understands. `label` is `provider/id`: how replies and logs name the
-    model that answered; it is always made from the two.
+    model that answered; it is always made from the two. What a `simulated` model answers is invented.
     """
 
     name: str
@@ -92,6 +92,7 @@ class Card(Struct, frozen=True):
     quirks: frozenset[str] = frozenset()
     deadlines: Deadlines = Deadlines()
     label: str = ""
+    simulated: bool = False
 
     def __post_init__(self) -> None:
         force_setattr(self, "label", f"{self.provider}/{self.id}")

@@ -58,7 +58,8 @@ class LogRow(Struct, frozen=True, gc=False, array_like=True):
     `cost_nano` is `None` when no price is known (`price_source` then says `unknown`); it is 0 only when nothing was
     charged, and includes what tries that did not answer cost. `served_model` and `provider` are who answered, or, when nobody did, who
     was asked last. `violations` are attempts to use what a rule forbids, whoever answered in the end. Token columns are
-    `None` when nobody counted; `usage_estimated` marks counts that Turnout made itself.
+    `None` when nobody counted; `usage_estimated` marks counts that Turnout made itself. What a `simulated` model answered
+    and cost is invented.
     `id` is a 63-bit integer that grows with time; `request_id` is its public spelling.
     """
 
@@ -101,6 +102,7 @@ class LogRow(Struct, frozen=True, gc=False, array_like=True):
     notices: tuple[str, ...]
     tags: tuple[tuple[str, str], ...]
     violations: tuple[Violation, ...] = ()
+    simulated: int = 0
 
     @property
     def request_id(self) -> str:

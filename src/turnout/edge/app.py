@@ -10,12 +10,14 @@ cannot change while running (address, store) is said so. Nothing here runs on th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from turnout.config import schema
 from turnout.core.call import compose
@@ -32,11 +34,13 @@ from turnout.resilience.board import Board, HealthPolicy
 from turnout.resilience.schedule import RetryRules
 from turnout.routing.plan import Planner
 from turnout.routing.table import PolicyRule, RoutingTable, build_table
-from turnout.store.ports import LogStore, StoreError
+from turnout.store.ports import LogStore
 from turnout.store.sqlite import SqliteStore
+from turnout.store.upkeep import Upkeep
 from turnout.telemetry.complaints import Complaints
 from turnout.telemetry.metrics import Metrics
 from turnout.telemetry.request_log import RequestLog
+from turnout.telemetry.shared import SharedMetrics
 from turnout.upstream.catalog import Catalog, CatalogError, build
 from turnout.upstream.client import Upstream
 from turnout.upstream.fetching import Fetcher, FetchRules
@@ -48,9 +52,7 @@ from turnout.wire.registry import CODECS, PROVIDERS
 
 FLUSH_S = 0.01  # what a row waits for at most before it is handed to the store
 TICK_S = 0.25
-PURGE_EVERY_S = 3600.0
-PURGE_ROWS = 10_000
-_DAY_MS = 86_400_000
+UPKEEP_EVERY_S = 60.0
 
 
 def routing_table(config: schema.Config, catalog: Catalog) -> RoutingTable:
@@ -114,8 +116,12 @@ class Gateway:
         known: Known | None = None,
         prices: PriceBook | None = None,
         environ: Mapping[str, str] | None = None,
+        shared: Path | None = None,
     ) -> None:
-        """Raises `CatalogError` or `StoreError`."""
+        """`shared` is a folder in which the workers of one gateway tell each other what they counted.
+
+        Raises `CatalogError` or `StoreError`.
+        """
         self._loop = asyncio.get_running_loop()
         self._known = known or load_known()
         self._prices = prices or PriceBook()
@@ -123,6 +129,8 @@ class Gateway:
         self._sockets = Sockets(self._transport)
         self.config = config
         self._chore_trouble = ""
+        self._begun = config  # what cannot change while running is as it is here
+        self.config_refused = False  # the file that was read last
         self.metrics = Metrics()
         self._complaints = Complaints(say, self._loop.time)
         self.gate = Gate(config.server.calls_max)
@@ -146,8 +154,11 @@ class Gateway:
             self._metrics_text,
         )
         self._gauges()
+        self._shared = SharedMetrics(self.metrics, shared, worker) if shared is not None else None
         self._timer = self._loop.call_later(TICK_S, self._tick)
-        self._purged_at = 0.0
+        self._worker = worker
+        self._upkeep = Upkeep(self.store)
+        self._upkeep_at = 0.0
         self._until = engine_parts[0].prices_until
 
     # -- configuration
@@ -185,7 +196,8 @@ class Gateway:
         self.app.engine = self._engine(config, catalog, planner)
         self.gate.calls_max = config.server.calls_max
         self._until = catalog.prices_until
-        old, self.config = self.config, config
+        self.config = config
+        old = self._begun
         fixed = ("host", "port", "head_bytes_max", "head_ms", "body_ms")
         stale = [
             f"server.{name}" for name in fixed if getattr(old.server, name) != getattr(config.server, name)
@@ -204,7 +216,7 @@ class Gateway:
     def _tick(self) -> None:
         """Chores. One that fails is said once for a kind of error, does not keep the others from their turn, and is tried again."""
         self._timer = self._loop.call_later(TICK_S, self._tick)
-        for chore in (self._refresh_prices, self._purge_old):
+        for chore in (self._refresh_prices, self._keep_up, self._publish):
             try:
                 chore()
             except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
@@ -220,31 +232,38 @@ class Gateway:
         if self._until is not None and datetime.now(UTC) >= self._until:
             self.reload(self.config)
 
-    def _purge_old(self) -> None:
+    def _keep_up(self) -> None:
+        """The log's bounds; one worker looks after the store that all share."""
         now = self._loop.time()
-        if self.config.log.keep_days is None or now - self._purged_at <= PURGE_EVERY_S:
-            return
-        self._purged_at = now
-        before = int(time.time() * 1000) - self.config.log.keep_days * _DAY_MS
-        self._loop.run_in_executor(None, self._purge, before)
+        if now >= self._upkeep_at and self._worker == 0:
+            self._upkeep_at = now + UPKEEP_EVERY_S
+            log = self.config.log
+            self._loop.run_in_executor(None, self._upkeep.round, log.keep_days, log.bytes_max)
 
-    def _purge(self, before_ms: int) -> None:
-        try:
-            while self.store.purge(before_ms, PURGE_ROWS) == PURGE_ROWS:
-                time.sleep(0.05)  # let the writer have its turn
-        except StoreError as error:
-            self._loop.call_soon_threadsafe(self._failed_chore, "purge", error)
+    def _publish(self) -> None:
+        if self._shared is not None:
+            self._shared.publish()
 
     def _metrics_text(self) -> bytes:
         self.log.flush()
-        return self.metrics.text()
+        return self.metrics.text() if self._shared is None else self._shared.text()
 
     def _gauges(self) -> None:
         gauge = self.metrics.gauge
         gauge("turnout_in_flight", "Calls being served.", lambda: float(self.gate.in_flight))
+        gauge(
+            "turnout_config_refused",
+            "1 while the file that was read last is refused and an older one is in force.",
+            lambda: float(self.config_refused),
+        )
         gauge("turnout_log_rows_written", "Log rows stored.", lambda: float(self.log.rows_written))
         gauge("turnout_log_rows_waiting", "Log rows not stored yet.", lambda: float(self.log.rows_waiting))
         gauge("turnout_log_rows_lost", "Log rows lost.", lambda: float(self.log.rows_lost))
+
+    def cut(self) -> None:
+        """End what is under way: every stream by an error in its client's dialect, every other call by a 503."""
+        self._transport.cut()
+        self._sockets.cut()
 
     async def close(self) -> bool:
         """Write what is left and let go of everything. False when log rows were lost."""
@@ -252,6 +271,10 @@ class Gateway:
         await self._sockets.close()
         await self._transport.close()
         kept = await asyncio.to_thread(self.log.close)
+        if self._shared is not None:
+            with contextlib.suppress(OSError):  # the folder goes when the last worker does
+                self._shared.publish(last=True)
+        await asyncio.to_thread(self._upkeep.stop)
         self.store.close()
         return kept
 

@@ -177,7 +177,7 @@ class Ingress:
             self._tap.refuse(call, _INTERNAL)
             raise
         finally:
-            gate.in_flight -= 1
+            gate.leave()
 
     def _recognise(self, call: Call, engine: Engine, codec: Codec, scope: Scope) -> _KnownHead:
         """Is there room, and who is it? What a head means is noted beside it, for the next request that has the same.

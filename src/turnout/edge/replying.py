@@ -37,6 +37,7 @@ class Annotation(Struct, frozen=True, omit_defaults=True):
     overhead_ms: float | None = None
     notices: tuple[NoticeText, ...] = ()
     dropped: tuple[str, ...] = ()
+    simulated: bool = False
 
 
 _encode = msgspec.json.Encoder().encode
@@ -87,6 +88,8 @@ def reply_head(call: Call, card: Card, content_type: bytes, label: bytes) -> Hea
         ),
         8,
     )
+    if card.simulated:
+        head.add(b"x-turnout-simulated", b"true")
     if plan is not None and plan.task is not None:
         head.add(b"x-turnout-task", plan.task.name.encode())
     if call.dialect == "anthropic":
@@ -146,6 +149,7 @@ def annotation(call: Call, card: Card, *, whole: bool) -> bytes:
             overhead,
             notices,
             call.dropped,
+            card.simulated,
         )
     )
 

@@ -7,6 +7,8 @@ the calls in flight, and refuses new ones while the process drains. It must not 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Iterable
 from hashlib import sha256
 
@@ -42,12 +44,28 @@ class Keyring:
 class Gate:
     """Counts calls in flight in this process."""
 
-    __slots__ = ("calls_max", "draining", "in_flight")
+    __slots__ = ("_emptied", "calls_max", "draining", "in_flight")
 
     def __init__(self, calls_max: int) -> None:
         self.calls_max = calls_max
         self.in_flight = 0
         self.draining = False
+        self._emptied: asyncio.Event | None = None
+
+    def leave(self) -> None:
+        """A call that was counted has ended."""
+        self.in_flight -= 1
+        if self._emptied is not None and self.in_flight == 0:
+            self._emptied.set()
+
+    async def empty(self, timeout_s: float) -> bool:
+        """Wait until no call is in flight; False when some still are after that time."""
+        self._emptied = asyncio.Event()
+        if self.in_flight == 0:
+            return True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._emptied.wait(), timeout_s)
+        return self.in_flight == 0
 
     def check(self) -> None:
         """Raises `CallFailed` when there is no room."""

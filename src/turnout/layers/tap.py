@@ -194,6 +194,7 @@ class Tap:
                 notices=tuple([notice.code for notice in call.notices]),
                 tags=controls.tags,
                 violations=_violations(plan, failure),
+                simulated=int(card is not None and card.simulated),
             )
         )
 

@@ -57,8 +57,19 @@ class LogStore(Protocol):
         """Raises `StoreError`."""
         ...
 
-    def purge(self, before_ms: int, rows_max: int) -> int:
-        """Delete at most `rows_max` rows that arrived before a time; how many it deleted."""
+    def purge(self, before_ms: int | None, rows_max: int) -> int:
+        """Delete, of the oldest `rows_max` rows, those that arrived before a time (`None`: all); how many it deleted.
+
+        Raises `StoreError`.
+        """
+        ...
+
+    def size_bytes(self) -> int:
+        """What the rows take up, without space that is free to be used again. Raises `StoreError`."""
+        ...
+
+    def shrink(self, bytes_max: int) -> int:
+        """Give at most this much free space back to the system; how much it gave. Raises `StoreError`."""
         ...
 
     def close(self) -> None: ...

@@ -1,6 +1,7 @@
 """The SQLite store: the default, one file, no server.
 
-Promise: batches are atomic, readers never block the writer (WAL), and several worker processes may share the file. Rows
+Promise: batches are atomic, readers never block the writer (WAL), several worker processes may share the file, which is made for its
+owner's eyes only, and the space of deleted rows can be given back. Rows
 are inserted many to a statement: one step of the engine, so that the interpreter's lock is given up once a batch and not
 once a row, which matters to the event loop beside it. A row is one JSON array with a view over it (see the
 migration), measured at 3 µs a row against 6 for forty bound columns. It must not know what rows mean.
@@ -8,10 +9,11 @@ migration), measured at 3 µs a row against 6 for forty bound columns. It must n
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -22,6 +24,8 @@ from turnout.store.ports import LogFilter, StoreError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ROWS_PER_STATEMENT = 256
+_INCREMENTAL = 2  # what `PRAGMA auto_vacuum` says
+_JOURNAL_BYTES_MAX = 64 * 1024 * 1024
 _EQUALS = {
     "user": "user",
     "key": "key",
@@ -48,18 +52,29 @@ def path_of(url: str) -> str:
     return rest.removeprefix("/") or ":memory:"
 
 
+def _make_private(path: str) -> None:
+    """A new file is its owner's alone; SQLite gives the `-wal` and `-shm` files beside it the same mode."""
+    if path == ":memory:":
+        return
+    with suppress(OSError):  # SQLite says better what is wrong with a place
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+
 class SqliteStore:
     """One connection behind a lock: the writer thread and the occasional reader take turns."""
 
     def __init__(self, url: str, *, busy_timeout_ms: int = 5_000) -> None:
         self.path = path_of(url)
         self._lock = threading.Lock()
+        _make_private(self.path)
         with _translated():
             self._connection = sqlite3.connect(
                 self.path, timeout=busy_timeout_ms / 1000, isolation_level=None, check_same_thread=False
             )
+            self._connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of use to a new file only
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.execute(f"PRAGMA journal_size_limit={_JOURNAL_BYTES_MAX}")
             _migrate(self._connection)
 
     def append(self, rows: Sequence[LogRow]) -> None:
@@ -84,10 +99,33 @@ class SqliteStore:
                 _decode_row(text) for (text,) in self._connection.execute(sql, [*arguments, filter.limit])
             ]
 
-    def purge(self, before_ms: int, rows_max: int) -> int:
-        sql = "DELETE FROM request_rows WHERE id IN (SELECT id FROM request_log WHERE time_ms < ? ORDER BY id LIMIT ?)"
+    def purge(self, before_ms: int | None, rows_max: int) -> int:
+        # Only the left end of the table is looked at: asking all rows for their time would read all of them when none is old.
+        oldest = "SELECT id, time_ms FROM request_log ORDER BY id LIMIT ?"
+        sql = (
+            f"DELETE FROM request_rows WHERE id IN (SELECT id FROM ({oldest}) WHERE ? IS NULL OR time_ms < ?)"
+        )
         with self._lock, _translated(), _transaction(self._connection):
-            return self._connection.execute(sql, (before_ms, rows_max)).rowcount
+            return self._connection.execute(sql, (rows_max, before_ms, before_ms)).rowcount
+
+    def size_bytes(self) -> int:
+        with self._lock, _translated():
+            return (self._pragma("page_count") - self._pragma("freelist_count")) * self._pragma("page_size")
+
+    def shrink(self, bytes_max: int) -> int:
+        """A file that an earlier version made cannot shrink: its free pages are used again, and nothing else happens."""
+        with self._lock, _translated():
+            free, page_bytes = self._pragma("freelist_count"), self._pragma("page_size")
+            pages = min(free, bytes_max // page_bytes)
+            if pages == 0 or self._pragma("auto_vacuum") != _INCREMENTAL:
+                return 0
+            # `execute` steps a statement without columns once, which would free one page.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({pages})")
+            return (free - self._pragma("freelist_count")) * page_bytes
+
+    def _pragma(self, name: str) -> int:
+        value: int = self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+        return value
 
     def close(self) -> None:
         with self._lock:

@@ -1,15 +1,18 @@
 """Prometheus metrics, derived from the request log's rows.
 
 Promise: a metric and the log cannot disagree, because both are made from the same row, once. Rows are counted in batches,
-off the hot path, into plain integers; the exposition text is made when somebody scrapes. Labels come from the
-configuration only (models, providers, dialects, failure kinds), so their number is bounded whatever clients send.
+off the hot path, into plain integers (`Counts`); the exposition text is made when somebody scrapes. Counts are data: they can be
+added to others, so that one scrape shows all workers (see `shared`). Labels come from the configuration only (models, providers,
+dialects, failure kinds), so their number is bounded whatever clients send.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct, field
 
 from turnout.core.record import LogRow
 
@@ -18,79 +21,117 @@ if TYPE_CHECKING:
 
 SECONDS_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 OVERHEAD_BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
+TOKEN_CLASSES = ("input", "cache_read", "cache_write", "output", "reasoning")
 
 Gauge = Callable[[], float]
+Key = TypeVar("Key", bound=object)
 
 
-class Histogram:
+class Histogram(Struct):
     """Counts by bucket, not cumulative; seconds."""
 
-    __slots__ = ("bounds", "counts", "total")
+    counts: list[int]
+    total: float = 0.0
 
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.total = 0.0
-
-    def observe(self, seconds: float) -> None:
-        self.counts[bisect_left(self.bounds, seconds)] += 1
+    def observe(self, bounds: tuple[float, ...], seconds: float) -> None:
+        self.counts[bisect_left(bounds, seconds)] += 1
         self.total += seconds
 
-    def buckets(self) -> list[tuple[str, float]]:
+    def add(self, other: Histogram) -> None:
+        self.counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
+        self.total += other.total
+
+    def buckets(self, bounds: tuple[float, ...]) -> list[tuple[str, float]]:
         cumulative, out = 0, []
-        for bound, count in zip((*self.bounds, float("inf")), self.counts, strict=True):
+        for bound, count in zip((*bounds, float("inf")), self.counts, strict=True):
             cumulative += count
             out.append(("+Inf" if bound == float("inf") else str(bound), float(cumulative)))
         return out
 
 
-class _Model:
-    """Counters of one (provider, model, dialect, op)."""
-
-    __slots__ = ("cost_nano", "duration", "first_token", "outcomes", "overhead", "tokens", "unpriced")
-
-    def __init__(self) -> None:
-        self.outcomes: dict[tuple[int, str], int] = {}
-        self.tokens = dict.fromkeys(TOKEN_CLASSES, 0)
-        self.cost_nano = 0
-        self.unpriced = 0
-        self.duration = Histogram(SECONDS_BOUNDS)
-        self.first_token = Histogram(SECONDS_BOUNDS)
-        self.overhead = Histogram(OVERHEAD_BOUNDS)
+def _histogram(bounds: tuple[float, ...]) -> Histogram:
+    return Histogram([0] * (len(bounds) + 1))
 
 
-TOKEN_CLASSES = ("input", "cache_read", "cache_write", "output", "reasoning")
+class ModelCounts(Struct):
+    """Counters of one (provider, model, dialect, op). `outcomes` are by (HTTP status, failure)."""
+
+    outcomes: dict[tuple[int, str], int] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TOKEN_CLASSES, 0))
+    cost_nano: int = 0
+    unpriced: int = 0
+    duration: Histogram = field(default_factory=lambda: _histogram(SECONDS_BOUNDS))
+    first_token: Histogram = field(default_factory=lambda: _histogram(SECONDS_BOUNDS))
+    overhead: Histogram = field(default_factory=lambda: _histogram(OVERHEAD_BOUNDS))
+
+    def add(self, other: ModelCounts) -> None:
+        _add(self.outcomes, other.outcomes)
+        _add(self.tokens, other.tokens)
+        self.cost_nano += other.cost_nano
+        self.unpriced += other.unpriced
+        self.duration.add(other.duration)
+        self.first_token.add(other.first_token)
+        self.overhead.add(other.overhead)
+
+
+class Counts(Struct):
+    """All that was counted. `attempts` are by (model, failure), `violations` by (filter, key)."""
+
+    models: dict[tuple[str, str, str, str], ModelCounts] = field(default_factory=dict)
+    attempts: dict[tuple[str, str], int] = field(default_factory=dict)
+    notices: dict[str, int] = field(default_factory=dict)
+    violations: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def add(self, other: Counts) -> None:
+        for key, model in other.models.items():
+            self.models.setdefault(key, ModelCounts()).add(model)
+        _add(self.attempts, other.attempts)
+        _add(self.notices, other.notices)
+        _add(self.violations, other.violations)
+
+
+def _add(into: dict[Key, int], counts: dict[Key, int]) -> None:
+    for key, count in counts.items():
+        into[key] = into.get(key, 0) + count
+
+
+class Snapshot(Struct, frozen=True):
+    """What a process knows: its counts, and its gauges as they were read."""
+
+    counts: Counts
+    gauges: dict[str, float] = {}
 
 
 class Metrics:
     """Fed with rows, asked for text. Not thread-safe: one event loop owns it."""
 
     def __init__(self) -> None:
-        self._models: dict[tuple[str, str, str, str], _Model] = {}
-        self._attempts: dict[tuple[str, str], int] = {}
-        self._notices: dict[str, int] = {}
-        self._violations: dict[tuple[str, str], int] = {}
+        self.counts = Counts()
         self._gauges: list[tuple[str, str, Gauge]] = []
 
     def gauge(self, name: str, help: str, read: Gauge) -> None:
-        """Register a value that is read at scrape time."""
+        """Register a value that is read at scrape time. Over several processes gauges are summed."""
         self._gauges.append((name, help, read))
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(self.counts, {name: read() for name, _, read in self._gauges})
 
     def observe(self, rows: Sequence[LogRow]) -> None:
         for row in rows:
             self._observe(row)
 
     def _observe(self, row: LogRow) -> None:
+        counts = self.counts
         key = (row.provider or "none", row.served_model or "none", row.dialect, row.op)
-        model = self._models.get(key)
+        model = counts.models.get(key)
         if model is None:
-            model = self._models[key] = _Model()
+            model = counts.models[key] = ModelCounts()
         outcome = (row.status, row.error or "")
         model.outcomes[outcome] = model.outcomes.get(outcome, 0) + 1
-        model.duration.observe(row.total_ms * 0.001)
-        model.overhead.observe(row.overhead_ms * 0.001)
+        model.duration.observe(SECONDS_BOUNDS, row.total_ms * 0.001)
+        model.overhead.observe(OVERHEAD_BOUNDS, row.overhead_ms * 0.001)
         if row.first_token_ms is not None:
-            model.first_token.observe(row.first_token_ms * 0.001)
+            model.first_token.observe(SECONDS_BOUNDS, row.first_token_ms * 0.001)
         if row.input_tokens is not None:
             self._count_tokens(model, row)
         if row.cost_nano is None:
@@ -99,14 +140,14 @@ class Metrics:
             model.cost_nano += row.cost_nano
         for attempt in row.attempts:
             name = (attempt.model, attempt.failure.value if attempt.failure else "")
-            self._attempts[name] = self._attempts.get(name, 0) + 1
+            counts.attempts[name] = counts.attempts.get(name, 0) + 1
         for notice in row.notices:
-            self._notices[notice] = self._notices.get(notice, 0) + 1
+            counts.notices[notice] = counts.notices.get(notice, 0) + 1
         for violation in row.violations:
             broken = (violation.filter, row.key)
-            self._violations[broken] = self._violations.get(broken, 0) + 1
+            counts.violations[broken] = counts.violations.get(broken, 0) + 1
 
-    def _count_tokens(self, model: _Model, row: LogRow) -> None:
+    def _count_tokens(self, model: ModelCounts, row: LogRow) -> None:
         tokens = model.tokens
         tokens["input"] += row.input_tokens or 0
         tokens["output"] += row.output_tokens or 0
@@ -117,23 +158,41 @@ class Metrics:
         if row.reasoning_tokens:
             tokens["reasoning"] += row.reasoning_tokens
 
-    def text(self) -> bytes:
-        """The exposition in Prometheus text format."""
+    def text(self, others: Iterable[Snapshot] = ()) -> bytes:
+        """The exposition in Prometheus text format, with what other processes know added."""
         from prometheus_client import CollectorRegistry, generate_latest
 
+        counts, gauges = self.counts, self.snapshot().gauges
+        others = list(others)
+        if others:
+            counts = Counts()
+            counts.add(self.counts)
+            for other in others:
+                counts.add(other.counts)
+                for name, value in other.gauges.items():
+                    gauges[name] = gauges.get(name, 0.0) + value
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(self)
+        helps = {name: help for name, help, _ in self._gauges}
+        registry.register(_Exposition(counts, gauges, helps))
         return generate_latest(registry)
 
+
+class _Exposition:
+    """Counts as `prometheus_client` wants them."""
+
+    def __init__(self, counts: Counts, gauges: dict[str, float], helps: dict[str, str]) -> None:
+        self._counts = counts
+        self._gauges = gauges
+        self._helps = helps
+
     def collect(self) -> Iterable[Metric]:
-        """What `prometheus_client` asks of a collector."""
         from prometheus_client.core import GaugeMetricFamily
 
         yield from self._collect_requests()
         yield from self._collect_histograms()
         yield from self._collect_rest()
-        for name, help, read in self._gauges:
-            yield GaugeMetricFamily(name, help, value=read())
+        for name, value in self._gauges.items():
+            yield GaugeMetricFamily(name, self._helps.get(name, ""), value=value)
 
     def _collect_requests(self) -> Iterable[Metric]:
         from prometheus_client.core import CounterMetricFamily
@@ -147,7 +206,7 @@ class Metrics:
         unpriced = CounterMetricFamily(
             "turnout_unpriced_requests", "Requests whose price is unknown.", labels=labels
         )
-        for key, model in self._models.items():
+        for key, model in self._counts.models.items():
             for (status, error), count in model.outcomes.items():
                 requests.add_metric([*key, str(status), error], count)
             for name, count in model.tokens.items():
@@ -160,15 +219,15 @@ class Metrics:
         from prometheus_client.core import HistogramMetricFamily
 
         labels = ["provider", "model", "dialect", "op"]
-        for attribute, name, help in (
-            ("duration", "turnout_request_seconds", "Whole time of a request."),
-            ("first_token", "turnout_first_token_seconds", "Arrival to first content."),
-            ("overhead", "turnout_overhead_seconds", "Time spent in Turnout itself."),
+        for attribute, bounds, name, help in (
+            ("duration", SECONDS_BOUNDS, "turnout_request_seconds", "Whole time of a request."),
+            ("first_token", SECONDS_BOUNDS, "turnout_first_token_seconds", "Arrival to first content."),
+            ("overhead", OVERHEAD_BOUNDS, "turnout_overhead_seconds", "Time spent in Turnout itself."),
         ):
             family = HistogramMetricFamily(name, help, labels=labels)
-            for key, model in self._models.items():
+            for key, model in self._counts.models.items():
                 histogram: Histogram = getattr(model, attribute)
-                family.add_metric(list(key), histogram.buckets(), histogram.total)
+                family.add_metric(list(key), histogram.buckets(bounds), histogram.total)
             yield family
 
     def _collect_rest(self) -> Iterable[Metric]:
@@ -179,18 +238,18 @@ class Metrics:
             "Attempts at candidates; an empty failure is a success.",
             labels=["model", "failure"],
         )
-        for (name, failure), count in self._attempts.items():
+        for (name, failure), count in self._counts.attempts.items():
             attempts.add_metric([name, failure], count)
         notices = CounterMetricFamily(
             "turnout_notices", "Degradations that callers were told of.", labels=["code"]
         )
-        for code, count in self._notices.items():
+        for code, count in self._counts.notices.items():
             notices.add_metric([code], count)
         violations = CounterMetricFamily(
             "turnout_policy_violations",
             "Attempts to use what a policy, or the rules of a key, team, user or cost centre, forbid.",
             labels=["policy", "key"],
         )
-        for (filter, key), count in self._violations.items():
+        for (filter, key), count in self._counts.violations.items():
             violations.add_metric([filter.removeprefix("policy:"), key], count)
         yield from (attempts, notices, violations)

@@ -35,6 +35,8 @@ from turnout.wire.codec import Codec, PassingCodec, ProviderCodec, Target
 from turnout.wire.quirks import WEBSOCKET
 
 USER_AGENT = "turnout"
+UNSTARTED = "http://simulated.invalid"
+"""Where a simulated provider is that nobody has started: nowhere, so that nothing meant for it reaches the real one."""
 
 
 class CatalogError(Exception):
@@ -87,6 +89,7 @@ class _Site(Struct, frozen=True):
     quirks: frozenset[str]
     prices_from: str
     deadlines: Deadlines
+    simulated: bool
 
 
 def build(
@@ -133,6 +136,10 @@ def _site(name: str, provider: schema.Provider, known: Known, config: schema.Con
     fact = known.providers.get(name) or KnownProvider()
     dialect = provider.dialect or fact.dialect
     base_url = provider.base_url or fact.base_url
+    if provider.simulated:
+        _check_simulated(name, provider, known)
+        dialect = provider.dialect or fact.simulated_dialect or fact.dialect
+        base_url = provider.base_url or UNSTARTED
     if dialect is None or (base_url is None and name not in known.providers):
         raise CatalogError(f"providers.{name}: not a known provider, so it needs `dialect` and `base_url`")
     if base_url is None:
@@ -163,7 +170,17 @@ def _site(name: str, provider: schema.Provider, known: Known, config: schema.Con
         quirks=frozenset(_understood(fact.quirks, dialect) if provider.quirks is None else provider.quirks),
         prices_from=provider.prices_from or fact.prices_from or name,
         deadlines=_deadlines(Deadlines(), config.resilience.deadlines, provider.deadlines),
+        simulated=provider.simulated,
     )
+
+
+def _check_simulated(name: str, provider: schema.Provider, known: Known) -> None:
+    """Turnout simulates the providers of the demo's models; another's simulation needs to be somewhere."""
+    simulated = known.simulated
+    if provider.base_url is None and name not in simulated:
+        raise CatalogError(
+            f"providers.{name}.simulated: Turnout has no simulation of it, so it needs `base_url`; there are {', '.join(simulated)}"
+        )
 
 
 def _understood(words: tuple[str, ...], dialect: DialectName) -> tuple[str, ...]:
@@ -216,6 +233,7 @@ def _card(
         | frozenset(model.quirks)
         | frozenset(_understood(known.quirks, site.dialect) if known else ()),
         deadlines=_deadlines(site.deadlines, model.deadlines),
+        simulated=site.simulated,
     )
 
 

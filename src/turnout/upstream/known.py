@@ -58,6 +58,11 @@ class Known(Struct, frozen=True):
     providers: dict[str, KnownProvider]
     models: dict[str, KnownModel]
 
+    @property
+    def simulated(self) -> tuple[str, ...]:
+        """The providers that Turnout can simulate: those of the demo's models."""
+        return tuple(dict.fromkeys(model.provider for model in self.models.values() if model.demo))
+
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
     providers: dict[str, KnownProvider]

@@ -145,9 +145,13 @@ class Sockets:
         self._idle = {target: idle for target, idle in self._idle.items() if idle}
         self._sweeping = loop.call_later(SWEEP_S, self._sweep, loop) if self._all else None
 
-    async def close(self) -> None:
+    def cut(self) -> None:
+        """Requests under way fail with `closed`."""
         for connection in list(self._all):
             connection.fail("closed", "the transport is closed")
+
+    async def close(self) -> None:
+        self.cut()
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None

@@ -167,11 +167,15 @@ class Transport:
             raise error
         return response
 
-    async def close(self) -> None:
-        """Close every connection; requests under way fail with `closed`."""
+    def cut(self) -> None:
+        """Requests under way fail with `closed`, and so does every later one."""
         self._closed = True
         for connection in list(self._connections):
             connection.fail("closed", "the transport is closed")
+
+    async def close(self) -> None:
+        """Close every connection; requests under way fail with `closed`."""
+        self.cut()
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from turnout.config.defaults import demo_config, init_text, with_known_keys
+from turnout.config.defaults import demo_config, init_text, unstarted, with_known_keys, with_simulated
 from turnout.config.load import load_text
 from turnout.core.card import NOT_CHAT, TIERS, Task
 from turnout.upstream.known import load_known
@@ -20,7 +20,7 @@ def test_the_demo_serves_the_models_that_are_marked_for_it() -> None:
     config = demo_config(KNOWN, URLS, {})
     assert set(config.models) == {name for name, model in KNOWN.models.items() if model.demo}
     assert {name: p.base_url for name, p in config.providers.items()} == URLS
-    assert all(p.api_key == f"sim-{name}" for name, p in config.providers.items())
+    assert all(p.api_key == f"sim-{name}" and p.simulated for name, p in config.providers.items())
     assert config.routing.tiers.keys() == set(TIERS)
     assert config.routing.tasks.keys() == set(get_args(Task))
 
@@ -42,8 +42,21 @@ def test_a_key_in_the_environment_makes_a_provider_real() -> None:
     config = demo_config(KNOWN, URLS, {"GROQ_API_KEY": "gsk-1", "OPENAI_API_KEY": ""})
     assert config.providers["groq"].base_url == "https://api.groq.com/openai/v1"
     assert config.providers["groq"].api_key == "gsk-1"
-    assert config.providers["openai"].api_key == "sim-openai"
     assert "gpt-oss-120b" in config.models and "gpt-4.1" not in config.models
+
+
+@pytest.mark.parametrize("name", [n for n, p in KNOWN.providers.items() if p.key_variable])
+def test_with_any_real_key_nothing_is_simulated_unless_it_is_wanted(name: str) -> None:
+    env = {str(KNOWN.providers[name].key_variable): "sk-1"}
+    alone = demo_config(KNOWN, URLS, env)
+    assert not any(provider.simulated for provider in alone.providers.values())
+    named = {fallback for model in alone.models.values() for fallback in model.fallbacks}
+    assert named <= set(alone.models)
+    both = demo_config(KNOWN, URLS, env, simulate=True)
+    assert {n for n, provider in both.providers.items() if provider.simulated} == set(URLS) - set(
+        alone.providers
+    )
+    assert set(both.models) > set(alone.models)
 
 
 def test_a_key_brings_models_that_are_not_simulated() -> None:
@@ -93,9 +106,11 @@ def test_a_first_file_loads(found: tuple[str, ...]) -> None:
     env = {p.key_variable: "sk-1" for name, p in KNOWN.providers.items() if name in found and p.key_variable}
     text = init_text(KNOWN, found)
     config = load_text(text, "turnout.yaml", env, tuple(KNOWN.providers))
-    assert set(config.providers) == set(found)
-    assert {name for name, model in KNOWN.models.items() if model.provider in found} == set(config.models)
-    assert ("turnout run" in text) == (not found)
+    assert set(config.providers) == set(found or SIX)
+    assert {name for name, p in config.providers.items() if p.simulated} == (set() if found else set(SIX))
+    wanted = {n for n, m in KNOWN.models.items() if (m.provider in found if found else m.demo)}
+    assert set(config.models) == wanted
+    assert ("simulated" in text) == (not found)
 
 
 def test_a_first_file_loads_with_one_more_provider_uncommented() -> None:
@@ -133,3 +148,26 @@ models:
         "anthropic": "key-of-anthropic",
     }
     assert config.providers["openai"].tags == ("us",)
+
+
+def test_what_is_simulated_gets_an_address_and_never_a_real_key() -> None:
+    text = """
+providers:
+  openai: {simulated: true}
+  google: {simulated: true}
+  groq: {simulated: true, base_url: "http://127.0.0.1:8/v1"}
+  mistral: {}
+models: {a: {provider: mistral}}
+"""
+    env = {"OPENAI_API_KEY": "sk-real", "GROQ_API_KEY": "sk-real", "GEMINI_API_KEY": "sk-real"}
+    config = with_known_keys(load_text(text, "t", {}, tuple(KNOWN.providers)), KNOWN, env)
+    assert unstarted(config) == ("openai", "google")
+    served = with_simulated(config, KNOWN, URLS)
+    assert unstarted(served) == ()
+    found = {name: (p.base_url, p.api_key, p.dialect) for name, p in served.providers.items()}
+    assert found == {
+        "openai": (URLS["openai"], "sim-openai", None),
+        "google": (URLS["google"], "sim-google", "openai_chat"),
+        "groq": ("http://127.0.0.1:8/v1", None, None),
+        "mistral": (None, None, None),
+    }

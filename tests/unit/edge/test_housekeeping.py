@@ -17,7 +17,7 @@ async def test_a_chore_that_fails_is_said_once_and_stops_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(app, "TICK_S", 0.001)
-    monkeypatch.setattr(app, "PURGE_EVERY_S", 0.0)
+    monkeypatch.setattr(app, "UPKEEP_EVERY_S", 0.0)
     config = Config(
         providers={"p": Provider(dialect="openai_chat", base_url="http://127.0.0.1:9/v1", api_key="k")},
         models={"m": Model(provider="p")},
@@ -32,7 +32,7 @@ async def test_a_chore_that_fails_is_said_once_and_stops_no_other(
         failed += 1
         raise RuntimeError("no prices today")
 
-    def purge(before_ms: int, rows_max: int) -> int:
+    def purge(before_ms: int | None, rows_max: int) -> int:
         nonlocal purged
         purged += 1
         if failed > 2 and purged > 2:

@@ -102,3 +102,21 @@ def test_shipped_quirks_of_another_dialect_are_left_out() -> None:
     provider = schema.Provider(dialect="openai_chat", base_url="http://127.0.0.1:9/v1")
     config = schema.Config(providers={"vertex": provider}, models={"m": schema.Model("vertex")})
     assert built(config).cards["m"].quirks == frozenset()
+
+
+def test_a_simulated_provider_that_nobody_started_is_nowhere() -> None:
+    config = schema.Config(
+        providers={"openai": schema.Provider(simulated=True)}, models={"m": schema.Model("openai")}
+    )
+    catalog = built(config)
+    assert catalog.cards["m"].simulated
+    assert catalog.routes["m"].origin.host == "simulated.invalid"
+    assert not built(house()).cards["m"].simulated
+
+
+def test_a_provider_that_cannot_be_simulated() -> None:
+    config = schema.Config(
+        providers={"cohere": schema.Provider(simulated=True)}, models={"m": schema.Model("cohere")}
+    )
+    with pytest.raises(CatalogError, match=r"providers\.cohere\.simulated: .*openai"):
+        built(config)
