@@ -262,6 +262,7 @@ class Call:
         "envelope",
         "forward",
         "id",
+        "name",
         "native",
         "notices",
         "number",
@@ -302,6 +303,9 @@ class Call:
         self.forward = forward  # encoded header lines of the client that its own dialect's provider must see
         self.client = client
         self.native: Native | None = None  # set by the edge where it spelt a reference out
+        self.name: Callable[[Card, str], str] | None = (
+            None  # the same, where a reply can be referred to later
+        )
         self.request_: Request | None = None
         # set by the route layer
         self.plan: Plan | None = None

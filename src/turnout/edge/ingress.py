@@ -15,6 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -60,6 +61,7 @@ from turnout.routing.tokens import estimate_tokens
 from turnout.upstream.catalog import Catalog
 from turnout.wire.codec import Codec, Framing, Meta, ModelEntry
 from turnout.wire.openai_responses import history
+from turnout.wire.openai_responses.naming import named_body
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -421,6 +423,8 @@ async def _whole(call: Call, reply: Reply, engine: Engine, codec: Codec, scope: 
     frames = reply.ready() or await next_frames(reply)
     if not reply.streamed and reply.dialect == call.dialect:
         body = frames[0].raw
+        if call.name is not None:
+            body = named_body(body, frames[0].events, partial(call.name, reply.card))
     else:
         body = await _folded(call, reply, frames, codec)
     card = reply.card
@@ -450,9 +454,12 @@ def _meta(
     call: Call, card: Card, first: bytes | None = None, last: Callable[[], bytes | None] | None = None
 ) -> Meta:
     created = int(call.arrived_unix_s)
-    if last is None:
-        return Meta(call.id, created, card.id, call.envelope.include_usage, first)
-    return Meta(call.id, created, card.id, call.envelope.include_usage, first, last)
+    meta = Meta(call.id, created, card.id, call.envelope.include_usage, first, last or _no_annotation)
+    return meta if call.name is None else replace(meta, name=partial(call.name, card))
+
+
+def _no_annotation() -> None:
+    return None
 
 
 async def _stream(
