@@ -39,9 +39,10 @@ class Repeating:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
-    def configuration(self, keys: tuple[str, ...] = ()) -> str:
+    def configuration(self, keys: tuple[str, ...] = (), shared: tuple[str, ...] = ()) -> str:
         providers = "".join(
-            f"  {dialect}: {{dialect: {dialect}, base_url: '{self.url}/{dialect}', api_key: sk-of-{dialect}}}\n"
+            f"  {dialect}: {{dialect: {dialect}, base_url: '{self.url}/{dialect}', api_key: sk-of-{dialect}, "
+            f"shared_objects: {str(dialect in shared).lower()}}}\n"
             for dialect in DIALECTS
         )
         models = "".join(

@@ -91,6 +91,12 @@ class Provider(Strict, frozen=True):
     prices_from: Annotated[
         Word | None, Meta(description="Provider id in the price data, where it differs.")
     ] = None
+    shared_objects: Annotated[
+        bool,
+        Meta(
+            description="Every key may refer to files, caches, stores and responses that the provider keeps; see `apis.md`."
+        ),
+    ] = False
 
 
 class Price(Strict, frozen=True):

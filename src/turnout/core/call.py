@@ -270,6 +270,7 @@ class Call:
         "outcome",
         "plan",
         "principal",
+        "refers",
         "request_",
         "upstream_ns",
     )
@@ -303,8 +304,11 @@ class Call:
         self.forward = forward  # encoded header lines of the client that its own dialect's provider must see
         self.client = client
         self.native: Native | None = None  # set by the edge where it spelt a reference out
+        self.refers: Failure | None = (
+            None  # how a provider ends it that keeps what it refers to, and not for all
+        )
         self.name: Callable[[Card, str], str] | None = (
-            None  # the same, where a reply can be referred to later
+            None  # the id of a reply that can be referred to later, from its provider's
         )
         self.request_: Request | None = None
         # set by the route layer

@@ -74,6 +74,10 @@ class Conversations:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __contains__(self, response_id: object) -> bool:
+        """Is it kept, for whomever?"""
+        return response_id in self._entries
+
     @property
     def size_bytes(self) -> int:
         """What is counted against `bytes_max`."""

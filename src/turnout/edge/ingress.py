@@ -41,6 +41,7 @@ from turnout.core.model import DialectName
 from turnout.edge.controls import read_controls
 from turnout.edge.conversations import Conversations
 from turnout.edge.endpoints import ENDPOINTS, SOCKETS, Endpoint, dialect_of, find_endpoint
+from turnout.edge.owning import note_references
 from turnout.edge.passing import send_passed, understand_passed
 from turnout.edge.reading import ClientLeft, Facts, check_depth, query_credential, read_body, read_headers
 from turnout.edge.remembering import begin_turn, watched
@@ -151,9 +152,15 @@ class Ingress:
                     )  # with this body's own length
                     body = await read_body(receive, facts, engine.body_bytes_max, body)
                 _understand(call, endpoint, known, codec, body, scope)
-                if endpoint.remembered:
+                guarded = not engine.keyring.open
+                if guarded:
+                    note_references(call)
+                if endpoint.dialect == "openai_responses":
                     session = scope.get("extensions", _NO_EXTENSIONS).get("turnout.memory")
-                    turn = begin_turn(call, self._memory, session)
+                    turn = begin_turn(call, self._memory, session, guarded=guarded)
+                if call.refers is not None and not engine.catalog.shares:
+                    raise CallFailed(call.refers)
+                if endpoint.remembered:
                     scope, send = watched(call, turn, scope, send)
             except CallFailed as error:
                 self._tap.refuse(call, error.failure)
@@ -248,7 +255,9 @@ class Ingress:
             await self._guarded(scope, send, self._metrics)
         elif path == "/v1/route" and method == "POST":
             await self._guarded(scope, send, lambda p, d, s: self._route(p, d, s, receive))
-        elif path.startswith("/v1/responses/") and method in ("GET", "DELETE"):
+        elif path.startswith("/v1/responses/") and (
+            method in ("GET", "DELETE") or (method == "POST" and path.endswith("/cancel"))
+        ):
             await self._guarded(scope, send, self._remembered)
         elif _MODELS.match(path) and method == "GET":
             await self._guarded(scope, send, self._models)
@@ -308,8 +317,10 @@ class Ingress:
         """What `previous_response_id` can refer to: a response, its input items, and an end to it."""
         response_id, _, part = scope["path"].removeprefix("/v1/responses/").partition("/")
         found = self._memory.get(principal.key, response_id, time.monotonic())
-        if found is None or part not in ("", "input_items"):
+        if found is None or part not in (("cancel",) if scope["method"] == "POST" else ("", "input_items")):
             raise fail(Kind.UNKNOWN_ROUTE, f"There is no response {response_id[:128]!r} here.")
+        if part == "cancel":
+            raise fail(Kind.BAD_REQUEST, "Cannot cancel a response that has been answered.")
         if scope["method"] == "DELETE":
             if part:
                 raise fail(Kind.UNKNOWN_ROUTE, "Input items cannot be deleted.")

@@ -41,12 +41,13 @@ class Turn(Struct, frozen=True):
     stored: bool = True
 
 
-def begin_turn(call: Call, memory: Conversations, session: Conversations | None) -> Turn:
+def begin_turn(call: Call, memory: Conversations, session: Conversations | None, *, guarded: bool) -> Turn:
     """Resolve `previous_response_id` on the call, and say what is to be remembered. Raises `CallFailed(BAD_REQUEST)`.
 
     `session` is what one connection remembers for itself, stored or not. The provider that made and stored the earlier response
     gets the request as it is; everybody else gets the conversation spelt out. An id that Turnout does not know is left to
-    providers of the dialect, and is an error for others.
+    providers of the dialect, and is an error for others; `guarded`, where callers are told apart by keys, it is left to those
+    only whose objects are for everybody. An id that is known to be another key's is never left to anybody.
     """
     fields: Mapping[str, Raw] = call.envelope.fields
     now_s = time.monotonic()
@@ -60,6 +61,11 @@ def begin_turn(call: Call, memory: Conversations, session: Conversations | None)
     found = session.get(owner, wanted, now_s) if session is not None else None
     found = found or memory.get(owner, wanted, now_s)
     if found is None:
+        unknown = not_found(wanted, "previous_response_id")
+        if guarded:
+            if wanted in memory:
+                raise unknown
+            call.refers = unknown.failure
         call.decode = _unknown(wanted)
         return Turn(None, items, stored)
     if found.provider is not None:
