@@ -134,6 +134,10 @@ def request_of(recording: Recording, number: int, client: Dialect) -> dict[str, 
     if client == "gemini":  # model and stream are in the path
         return body
     body["model"] = f"rec-{number}"
+    if client == "openai_responses":
+        body["store"] = (
+            False  # many recordings bear one id, and of two that may be referred to later one would be renamed
+        )
     if recording.streamed or (recording.status != 200 and recorded is not None and recorded.get("stream")):
         body["stream"] = True
         if client == "openai_chat" and not own:

@@ -105,6 +105,12 @@ class Provider(Strict, frozen=True):
             description="Not the provider but a simulation, which invents its answers: replies, logs and lists say so. Without `base_url`, `turnout serve` starts its own."
         ),
     ] = False
+    shared_objects: Annotated[
+        bool,
+        Meta(
+            description="Every key may refer to files, caches, stores and responses that the provider keeps; see `apis.md`."
+        ),
+    ] = False
 
 
 class Price(Strict, frozen=True):

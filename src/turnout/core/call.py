@@ -249,6 +249,7 @@ class Call:
         "envelope",
         "forward",
         "id",
+        "name",
         "native",
         "notices",
         "number",
@@ -256,6 +257,7 @@ class Call:
         "outcome",
         "plan",
         "principal",
+        "refers",
         "request_",
         "serving",
         "waited_ns",
@@ -290,6 +292,12 @@ class Call:
         self.forward = forward  # encoded header lines of the client that its own dialect's provider must see
         self.client = client
         self.native: Native | None = None  # set by the edge where it spelt a reference out
+        self.refers: Failure | None = (
+            None  # how a provider ends it that keeps what it refers to, and not for all
+        )
+        self.name: Callable[[Card, str], str] | None = (
+            None  # the id of a reply that can be referred to later, from its provider's
+        )
         self.request_: Request | None = None
         # set by the route layer
         self.plan: Plan | None = None

@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -41,6 +42,7 @@ from turnout.core.model import DialectName
 from turnout.edge.controls import read_controls
 from turnout.edge.conversations import Conversations
 from turnout.edge.endpoints import ENDPOINTS, SOCKETS, Endpoint, dialect_of, find_endpoint
+from turnout.edge.owning import note_references
 from turnout.edge.passing import send_passed, understand_passed
 from turnout.edge.reading import ClientLeft, Facts, check_depth, query_credential, read_body, read_headers
 from turnout.edge.remembering import begin_turn, watched
@@ -61,6 +63,7 @@ from turnout.routing.tokens import estimate_tokens
 from turnout.upstream.catalog import Catalog
 from turnout.wire.codec import Codec, Framing, Meta, ModelEntry
 from turnout.wire.openai_responses import history
+from turnout.wire.openai_responses.naming import named_body
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -155,9 +158,15 @@ class Ingress:
                     finally:
                         call.waited_ns = time.perf_counter_ns() - call.arrived_ns
                 _understand(call, endpoint, known, codec, body, scope)
-                if endpoint.remembered:
+                guarded = not engine.keyring.open
+                if guarded:
+                    note_references(call)
+                if endpoint.dialect == "openai_responses":
                     session = scope.get("extensions", _NO_EXTENSIONS).get("turnout.memory")
-                    turn = begin_turn(call, self._memory, session)
+                    turn = begin_turn(call, self._memory, session, guarded=guarded)
+                if call.refers is not None and not engine.catalog.shares:
+                    raise CallFailed(call.refers)
+                if endpoint.remembered:
                     scope, send = watched(call, turn, scope, send)
             except CallFailed as error:
                 self._tap.refuse(call, error.failure)
@@ -258,7 +267,9 @@ class Ingress:
             await self._guarded(scope, send, self._metrics)
         elif path == "/v1/route" and method == "POST":
             await self._guarded(scope, send, lambda p, d, s: self._route(p, d, s, receive))
-        elif path.startswith("/v1/responses/") and method in ("GET", "DELETE"):
+        elif path.startswith("/v1/responses/") and (
+            method in ("GET", "DELETE") or (method == "POST" and path.endswith("/cancel"))
+        ):
             await self._guarded(scope, send, self._remembered)
         elif _MODELS.match(path) and method == "GET":
             await self._guarded(scope, send, self._models)
@@ -318,8 +329,10 @@ class Ingress:
         """What `previous_response_id` can refer to: a response, its input items, and an end to it."""
         response_id, _, part = scope["path"].removeprefix("/v1/responses/").partition("/")
         found = self._memory.get(principal.key, response_id, time.monotonic())
-        if found is None or part not in ("", "input_items"):
+        if found is None or part not in (("cancel",) if scope["method"] == "POST" else ("", "input_items")):
             raise fail(Kind.UNKNOWN_ROUTE, f"There is no response {response_id[:128]!r} here.")
+        if part == "cancel":
+            raise fail(Kind.BAD_REQUEST, "Cannot cancel a response that has been answered.")
         if scope["method"] == "DELETE":
             if part:
                 raise fail(Kind.UNKNOWN_ROUTE, "Input items cannot be deleted.")
@@ -435,6 +448,8 @@ async def _whole(call: Call, reply: Reply, engine: Engine, codec: Codec, scope: 
     frames = reply.ready() or await next_frames(reply)
     if not reply.streamed and reply.dialect == call.dialect:
         body = frames[0].raw
+        if call.name is not None:
+            body = named_body(body, frames[0].events, partial(call.name, reply.card))
     else:
         body = await _folded(call, reply, frames, codec)
     card = reply.card
@@ -464,9 +479,12 @@ def _meta(
     call: Call, card: Card, first: bytes | None = None, last: Callable[[], bytes | None] | None = None
 ) -> Meta:
     created = int(call.arrived_unix_s)
-    if last is None:
-        return Meta(call.id, created, card.id, call.envelope.include_usage, first)
-    return Meta(call.id, created, card.id, call.envelope.include_usage, first, last)
+    meta = Meta(call.id, created, card.id, call.envelope.include_usage, first, last or _no_annotation)
+    return meta if call.name is None else replace(meta, name=partial(call.name, card))
+
+
+def _no_annotation() -> None:
+    return None
 
 
 async def _stream(

@@ -2,13 +2,15 @@
 
 Promise: the provider that made and stored the earlier response gets the request as the client wrote it; every other provider, of
 whatever dialect, gets the conversation in full, as the JSON texts that were sent and received. A reply can be referred to from the
-moment its end leaves, and from no earlier one. What is kept, for whom and how long, is `conversations`' affair: a process remembers
+moment its end leaves, and from no earlier one, by an id that nobody else's reply has: the provider's own where the provider keeps
+the reply under it and has given it to nobody before, else one of Turnout's. What is kept, for whom and how long, is `conversations`' affair: a process remembers
 by itself, so with several workers or after a restart an id may be unknown, and the caller is told so in the API's own words.
 """
 
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -18,6 +20,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from turnout.core.call import Call, Native
+from turnout.core.card import Card
 from turnout.core.errors import CallFailed, Failure, Kind, Told
 from turnout.core.model import Request
 from turnout.edge.conversations import Conversations, Stored
@@ -38,12 +41,13 @@ class Turn(Struct, frozen=True):
     stored: bool = True
 
 
-def begin_turn(call: Call, memory: Conversations, session: Conversations | None) -> Turn:
+def begin_turn(call: Call, memory: Conversations, session: Conversations | None, *, guarded: bool) -> Turn:
     """Resolve `previous_response_id` on the call, and say what is to be remembered. Raises `CallFailed(BAD_REQUEST)`.
 
     `session` is what one connection remembers for itself, stored or not. The provider that made and stored the earlier response
     gets the request as it is; everybody else gets the conversation spelt out. An id that Turnout does not know is left to
-    providers of the dialect, and is an error for others.
+    providers of the dialect, and is an error for others; `guarded`, where callers are told apart by keys, it is left to those
+    only whose objects are for everybody. An id that is known to be another key's is never left to anybody.
     """
     fields: Mapping[str, Raw] = call.envelope.fields
     now_s = time.monotonic()
@@ -57,6 +61,11 @@ def begin_turn(call: Call, memory: Conversations, session: Conversations | None)
     found = session.get(owner, wanted, now_s) if session is not None else None
     found = found or memory.get(owner, wanted, now_s)
     if found is None:
+        unknown = not_found(wanted, "previous_response_id")
+        if guarded:
+            if wanted in memory:
+                raise unknown
+            call.refers = unknown.failure
         call.decode = _unknown(wanted)
         return Turn(None, items, stored)
     if found.provider is not None:
@@ -68,10 +77,14 @@ def begin_turn(call: Call, memory: Conversations, session: Conversations | None)
 
 
 def watched(call: Call, turn: Turn, scope: Scope, send: Send) -> tuple[Scope, Send]:
-    """Scope and `send` that remember the response in the moment before its end leaves: the client may refer to it at once."""
+    """Scope and `send` that remember the response in the moment before its end leaves: the client may refer to it at once.
+
+    The response's id is settled here as well (`call.name`), remembered or not.
+    """
+    watch = _Watch(call, turn, send)
+    call.name = watch.name
     if turn.memory is None:
         return scope, send
-    watch = _Watch(call, turn, send)
     extensions = dict(scope.get("extensions", {}))
     respond, push = extensions.get("turnout.respond"), extensions.get("turnout.push")
     if respond is not None:
@@ -89,6 +102,21 @@ class _Watch:
         self._turn = turn
         self._send = send
         self._status = 200
+        self._id: str | None = None
+        self._keeper: str | None = None  # the provider that keeps the response under this id
+
+    def name(self, card: Card, provider_id: str) -> str:
+        """The id that the client is told, from the provider's."""
+        if self._id is None:
+            self._id = f"resp_{self._call.number:016x}{secrets.token_hex(16)}"
+            if card.dialect == self._call.dialect and provider_id and self._is_kept(provider_id):
+                self._id, self._keeper = provider_id, card.provider
+        return self._id
+
+    def _is_kept(self, provider_id: str) -> bool:
+        """May the provider's id stand? Where nobody here remembers the response, it is the provider's affair."""
+        memory = self._turn.memory
+        return memory is None or (self._turn.stored and memory.claim(provider_id))
 
     def whole(self, status: int, body: bytes) -> bytes:
         if status == 200:
@@ -111,19 +139,17 @@ class _Watch:
         await self._send(message)
 
     def _ended(self, ended: history.Ended | None) -> None:
-        call, turn = self._call, self._turn
-        if ended is None or turn.memory is None or call.serving is None:
+        turn = self._turn
+        if ended is None or turn.memory is None or ended.id != self._id:
             return
-        card = call.serving.card
-        provider = card.provider if card.dialect == call.dialect and turn.stored else None
         stored = Stored(
             ended.id,
             bytes(ended.body),
             history.items_text(turn.items),
             history.items_text(ended.output),
-            provider,
+            self._keeper,
         )
-        turn.memory.put(call.principal.key, stored, time.monotonic())
+        turn.memory.put(self._call.principal.key, stored, time.monotonic())
 
 
 class _Item(Struct):

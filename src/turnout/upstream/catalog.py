@@ -62,18 +62,21 @@ class Route(Struct, frozen=True):
     sign: RequestSigner | None = None
     socket: bool = False  # asked over a WebSocket
     passing: PassingCodec | None = None
+    shared: bool = False  # every key may refer to what the provider keeps
 
 
 class Catalog(Struct, frozen=True):
     """`cards` by model name; `names` maps every further name that callers may type to a card's name.
 
-    `prices_until` is when a price that depends on date or hour of the day has to be looked up again.
+    `prices_until` is when a price that depends on date or hour of the day has to be looked up again. `shares`: is any provider's keep
+    for every key?
     """
 
     cards: Mapping[str, Card]
     names: Mapping[str, str]
     routes: Mapping[str, Route]
     prices_until: datetime | None = None
+    shares: bool = False
 
 
 class _Site(Struct, frozen=True):
@@ -90,6 +93,7 @@ class _Site(Struct, frozen=True):
     prices_from: str
     deadlines: Deadlines
     simulated: bool
+    shared: bool
 
 
 def build(
@@ -115,7 +119,8 @@ def build(
         if site.dialect not in codecs:
             raise CatalogError(f"providers.{site.name}.dialect: {site.dialect} is not served by this version")
         routes[name] = _route(card, site, codecs[site.dialect])
-    return Catalog(cards, _names(config, cards), routes, until)
+    shares = any(route.shared for route in routes.values())
+    return Catalog(cards, _names(config, cards), routes, until, shares)
 
 
 def _known_id(known: Known, name: str, model: schema.Model) -> str:
@@ -171,6 +176,7 @@ def _site(name: str, provider: schema.Provider, known: Known, config: schema.Con
         prices_from=provider.prices_from or fact.prices_from or name,
         deadlines=_deadlines(Deadlines(), config.resilience.deadlines, provider.deadlines),
         simulated=provider.simulated,
+        shared=provider.shared_objects,
     )
 
 
@@ -317,6 +323,7 @@ def _route(card: Card, site: _Site, codec: ProviderCodec) -> Route:
         sign=site.sign,
         socket=WEBSOCKET in card.quirks,
         passing=codec if isinstance(codec, PassingCodec) else None,
+        shared=site.shared,
     )
 
 

@@ -68,6 +68,8 @@ class Upstream:
     async def connect(self, call: Call, attempt: Attempt) -> Reply:
         """Raises `CallFailed`."""
         route = self._routes[attempt.card.name]
+        if call.refers is not None and not route.shared:
+            raise CallFailed(call.refers)
         translated: Request | None = None
         if call.dialect != route.card.dialect and call.op != "embeddings":
             translated = await self._translatable(call, route, attempt)

@@ -52,7 +52,8 @@ class Meta(Struct, frozen=True):
 
     `id` and `created` are used when the provider sent none; `model` likewise. `first` and `last` give the `turnout`
     annotation (a JSON object) for the first and the last chunk, or `None` for a client that wants none; `last` is called when the
-    last chunk is written, after the usage is known.
+    last chunk is written, after the usage is known. `name` is there where a client may refer to the reply later: from the
+    provider's id it gives the one that the client is told, the same however often it is asked.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Meta(Struct, frozen=True):
     first: bytes | None = None
     last: Callable[[], bytes | None] = lambda: None
     framing: Framing = "sse"
+    name: Callable[[str], str] | None = None
 
 
 class ModelEntry(Struct, frozen=True):

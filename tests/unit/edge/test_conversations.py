@@ -18,10 +18,10 @@ def test_a_response_belongs_to_its_owner() -> None:
     assert store.get("ann", "resp_1", 1) == stored("resp_1")
     assert store.get("bob", "resp_1", 1) is None
     assert not store.delete("bob", "resp_1") and store.get("ann", "resp_1", 1) is not None
-    assert store.put("bob", stored("resp_1", 7), 1)
-    assert store.get("ann", "resp_1", 1) == stored("resp_1")
+    assert not store.put("bob", stored("resp_1", 7), 1)
+    assert store.get("ann", "resp_1", 1) == stored("resp_1") and store.get("bob", "resp_1", 1) is None
     assert store.delete("ann", "resp_1") and not store.delete("ann", "resp_1")
-    assert store.get("ann", "resp_1", 1) is None and store.get("bob", "resp_1", 1) == stored("resp_1", 7)
+    assert store.get("ann", "resp_1", 1) is None and len(store) == 0
 
 
 def test_the_least_recently_used_goes_first() -> None:
@@ -51,12 +51,30 @@ def test_bytes() -> None:
     assert len(store) == 2 and store.size_bytes <= 3_200
 
 
-def test_the_same_id_again_replaces() -> None:
+def test_the_same_id_again_replaces_nothing() -> None:
+    store = Conversations(age_s_max=10)
+    assert store.put("ann", stored("a", 1_000), 0)
+    assert not store.put("ann", stored("a", 10), 1)
+    assert store.get("ann", "a", 1) == stored("a", 1_000) and len(store) == 1
+    assert store.put("bob", stored("a", 10), 10)  # ann's is too old by then
+    assert store.get("ann", "a", 11) is None and store.get("bob", "a", 11) == stored("a", 10)
+
+
+def kept_by_the_provider(name: str) -> Stored:
+    return Stored(name, b"{}", b"[]", b"[]", "acme")
+
+
+def test_an_id_is_claimed_once_and_a_provider_that_gives_it_twice_is_not_asked_for_it_again() -> None:
     store = Conversations()
-    store.put("ann", stored("a", 1_000), 0)
-    store.put("ann", stored("a", 10), 0)
+    assert store.claim("a") and store.put("ann", kept_by_the_provider("a"), 0)
+    assert store.get("ann", "a", 0) == kept_by_the_provider("a")
+    assert not store.claim("a")
     found = store.get("ann", "a", 0)
-    assert len(store) == 1 and found is not None and len(found.body) == 10 and store.size_bytes < 1_000
+    assert found is not None and found.provider is None
+    assert store.claim("b") and not store.claim("b")  # two on their way at once
+    assert store.put("ann", kept_by_the_provider("b"), 0)
+    found = store.get("ann", "b", 0)
+    assert found is not None and found.provider is None
 
 
 ACTS = st.tuples(
@@ -75,8 +93,9 @@ def test_bounds_hold_whatever_happens(acts: list[tuple[str, str, str, int]]) -> 
     for now, (act, owner, name, size) in enumerate(acts):
         if act == "put":
             kept = store.put(owner, stored(name, size), now)
-            latest.pop((owner, name), None)
             if kept:
+                for other in ("ann", "bob"):
+                    latest.pop((other, name), None)
                 latest[owner, name] = (stored(name, size), now)
         elif act == "get":
             found = store.get(owner, name, now)

@@ -214,8 +214,9 @@ class Names:
     __slots__ = ("_core", "_count", "reply")
 
     def __init__(self, provider_id: str, meta: Meta) -> None:
-        self.reply = marks.reply_id(provider_id, meta.id)
-        self._core = marks.core_id(provider_id, meta.id)
+        told = marks.reply_id(provider_id, meta.id) if meta.name is None else meta.name(provider_id)
+        self.reply = told
+        self._core = marks.core_id(told, meta.id)
         self._count = 0
 
     def new(self, kind: str) -> str:

@@ -27,7 +27,7 @@ _REDACTED = "turnout-redacted:"
 _CALL = "turnout-call:"
 _OUR_ITEM = "rs_turnout_"
 _SIGNS = re.compile(rb'"rs_turnout_|"turnout-(?:unsigned"|(?:origin|redacted|call):)')
-_ID_CHARS_MAX = 40
+_ID_CHARS_MAX = 48
 _bad_id = re.compile(r"[^A-Za-z0-9_-]")
 _PREFIXES = ("chatcmpl-", "resp_", "msg_", "req_", "gen-")
 
@@ -87,7 +87,7 @@ def reply_id(provider_id: str, fallback: str) -> str:
 
 
 def core_id(provider_id: str, fallback: str) -> str:
-    """What the ids of a reply's items have in common: at most 40 letters, digits, `_` and `-`."""
+    """What the ids of a reply's items have in common: at most 48 letters, digits, `_` and `-`."""
     text = provider_id or fallback
     for prefix in _PREFIXES:
         text = text.removeprefix(prefix)
