@@ -9,9 +9,10 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from turnout.cli.terminal import counted
 from turnout.config import schema
 from turnout.config.defaults import demo_config, with_known_keys
-from turnout.config.load import ConfigError, load_file
+from turnout.config.load import ConfigError, Loaded, read_file
 from turnout.edge.app import Gateway, say
 from turnout.edge.serve import Reload, StartError, bind, run_many, run_one
 from turnout.store.ports import StoreError
@@ -21,11 +22,13 @@ from turnout.upstream.known import load_known
 
 def serve(path: Path, host: str | None, port: int | None, workers: int) -> int:
     environ = dict(os.environ)
+    found: Loaded
 
     def load() -> schema.Config:
         known = load_known()
-        config = load_file(path, environ, tuple(known.providers))
-        return _with_address(with_known_keys(config, known, environ), host, port)
+        nonlocal found
+        found = read_file(path, environ, tuple(known.providers))
+        return _with_address(with_known_keys(found.config, known, environ), host, port)
 
     try:
         config = load()
@@ -46,7 +49,7 @@ def serve(path: Path, host: str | None, port: int | None, workers: int) -> int:
                 source,
                 listener,
                 environ=environ,
-                ready=_ready,
+                ready=_ready if worker else lambda gateway, port: _warned(gateway, port, found),
                 reloading=Reload(path, load),
                 worker=worker,
             )
@@ -104,10 +107,18 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _warned(gateway: Gateway, port: int, found: Loaded) -> None:
+    from turnout.cli.advice import advice
+
+    for warning in advice(found, gateway.config, gateway.app.engine.catalog, load_known()):
+        say(f"warning: {warning}")
+    _ready(gateway, port)
+
+
 def _ready(gateway: Gateway, port: int) -> None:
     cards = gateway.app.engine.catalog.cards
     providers = sorted({card.provider for card in cards.values()})
     host = gateway.config.server.host
     say(
-        f"ready on http://{f'[{host}]' if ':' in host else host}:{port} with {len(cards)} models of {len(providers)} providers"
+        f"ready on http://{f'[{host}]' if ':' in host else host}:{port} with {counted(len(cards), 'model')} of {counted(len(providers), 'provider')}"
     )
