@@ -162,7 +162,7 @@ def test_what_serve_takes_is_fine(tmp_path: Path, text: str, environment: dict[s
     assert (status, report["ok"]) == (0, True), report
 
 
-REFUSED = [
+REFUSED: list[tuple[str, dict[str, str], int, str, str]] = [
     (
         "models:\n  m: {provider: azure}\n",
         {},

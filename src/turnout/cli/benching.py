@@ -10,7 +10,7 @@ import uvloop
 from msgspec import Struct
 
 from turnout.cli.gateway_client import GatewayClient, connected
-from turnout.cli.terminal import CommandError, counted, out, plain, print_json
+from turnout.cli.terminal import CommandError, counted, interruptible, out, plain, print_json
 from turnout.core.events import TextDelta
 from turnout.upstream.transport import TransportError
 
@@ -42,7 +42,7 @@ def bench(
 ) -> int:
     body = {"model": model, "messages": [{"role": "user", "content": prompt}]}
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        report = runner.run(_bench(url, key, body, requests, concurrency, stream))
+        report = interruptible(runner, _bench(url, key, body, requests, concurrency, stream))
     if as_json:
         print_json(report)
     else:

@@ -9,7 +9,7 @@ import time
 from msgspec import Struct
 
 from turnout.cli.gateway_client import GatewayClient
-from turnout.cli.terminal import note, plain, print_json, prose
+from turnout.cli.terminal import ask, interruptible, note, plain, print_json, prose
 from turnout.core.events import ReasoningDelta, Started, TextDelta, Usage
 
 TURNS_MAX = 1000
@@ -45,7 +45,7 @@ def chat(prompt: str | None, model: str, system: str | None, url: str, key: str,
 def _once(
     runner: asyncio.Runner, client: GatewayClient, model: str, messages: list[dict[str, str]], as_json: bool
 ) -> None:
-    said = runner.run(_ask(client, model, messages, not as_json))
+    said = interruptible(runner, _ask(client, model, messages, not as_json))
     if as_json:
         print_json(said)
     else:
@@ -57,15 +57,13 @@ def _converse(
 ) -> None:
     note("An empty line or Ctrl-D ends the conversation.")
     for _ in range(TURNS_MAX):
-        try:
-            line = input("> ").strip()
-        except EOFError:
+        line = ask("> ")
+        if line is None:
             sys.stdout.write("\n")
-            return
-        if not line:
+        if line is None or not (line := line.strip()):
             return
         messages.append({"role": "user", "content": line})
-        said = runner.run(_ask(client, model, messages, True))
+        said = interruptible(runner, _ask(client, model, messages, True))
         messages.append({"role": "assistant", "content": said.text})
         _footer(said)
 

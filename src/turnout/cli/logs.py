@@ -225,32 +225,34 @@ def _share(part: int, whole: int) -> str:
 
 # -- lines
 class _Column(Struct, frozen=True):
-    """`widest` is cut to; `right` is aligned to the right."""
+    """Widths: `least` where there is no room, `fair` before another column is left out, `most` where there is plenty."""
 
     name: str
     least: int
-    widest: int
+    fair: int
+    most: int
     right: bool = False
 
 
 _COLUMNS = (
-    _Column("time", 14, 14),
-    _Column("request", 20, 20),
-    _Column("key", 6, 20),
-    _Column("asked", 8, 32),
-    _Column("answered", 12, 40),
-    _Column("tier", 8, 8),
-    _Column("task", 8, 29),
-    _Column("in", 6, 10, True),
-    _Column("out", 6, 10, True),
-    _Column("first ms", 8, 8, True),
-    _Column("ms", 6, 8, True),
-    _Column("cost $", 9, 14, True),
-    _Column("end", 10, 40),
+    _Column("time", 14, 14, 14),
+    _Column("request", 20, 20, 20),
+    _Column("key", 6, 10, 20),
+    _Column("asked", 8, 16, 40),
+    _Column("answered", 12, 26, 60),
+    _Column("tier", 8, 8, 8),
+    _Column("task", 8, 16, 29),
+    _Column("in", 6, 6, 10, True),
+    _Column("out", 6, 6, 10, True),
+    _Column("first ms", 8, 8, 8, True),
+    _Column("ms", 6, 6, 8, True),
+    _Column("cost $", 9, 11, 14, True),
+    _Column("end", 8, 12, 40),
 )
 _BY_NAME: Mapping[str, _Column] = {column.name: column for column in _COLUMNS}
 _ALWAYS = ("time", "answered", "cost $", "end")
-_IF_ROOM = ("ms", "request", "asked", "task", "out", "in", "tier", "key", "first ms")
+_IF_ROOM = ("request", "ms", "asked", "task", "out", "in", "tier", "key", "first ms")
+_GROWING = ("cost $", "in", "out", "ms", "end", "answered", "asked", "task", "key")
 _GAP = 2
 
 
@@ -259,13 +261,17 @@ class _Lines:
 
     def __init__(self, rows: Sequence[Mapping[str, str]], room: int) -> None:
         wanted = {column.name: _wanted(column, rows) for column in _COLUMNS}
-        chosen = {name: wanted[name] for name in _ALWAYS}
+        fair = {name: min(size, _BY_NAME[name].fair) for name, size in wanted.items()}
+        chosen = {name: fair[name] for name in _ALWAYS}
         for name in ("end", "answered"):  # even these may have to be cut
             over = _total(chosen) - room
             chosen[name] = max(_BY_NAME[name].least, chosen[name] - max(0, over))
         for name in _IF_ROOM:
-            if _total({**chosen, name: wanted[name]}) <= room:
-                chosen[name] = wanted[name]
+            if _total({**chosen, name: fair[name]}) <= room:
+                chosen[name] = fair[name]
+        for name in _GROWING:
+            if name in chosen:
+                chosen[name] += max(0, min(wanted[name] - chosen[name], room - _total(chosen)))
         self._widths = {column.name: chosen[column.name] for column in _COLUMNS if column.name in chosen}
 
     def heading(self) -> str:
@@ -283,7 +289,7 @@ class _Lines:
 
 def _wanted(column: _Column, rows: Sequence[Mapping[str, str]]) -> int:
     longest = max((len(plain(row[column.name])) for row in rows), default=0)
-    return min(column.widest, max(column.least, longest))
+    return min(column.most, max(column.least, longest))
 
 
 def _total(widths: Mapping[str, int]) -> int:

@@ -9,9 +9,14 @@ which. Without, errors go to standard error.
 
 from __future__ import annotations
 
+import asyncio
+import select
 import shutil
+import signal
+import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
 from unicodedata import category
 
 import msgspec
@@ -19,7 +24,9 @@ import msgspec
 _DANGEROUS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS = frozenset("\u200c\u200d")  # inside words and emoji; they move nothing
 _LAYOUT = frozenset("\n\t")
-WIDTH_ELSEWHERE = 200  # of what is no terminal
+WIDTH_ELSEWHERE = 1000  # of what is no terminal
+
+T = TypeVar("T")
 
 
 class CommandError(Exception):
@@ -109,6 +116,48 @@ def guarded(as_json: bool, command: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         sys.stdout.write("\n" if sys.stdout.isatty() else "")
         return 130
+
+
+def ask(prompt: str) -> str | None:
+    """A line from standard input; `None` at its end. Ctrl-C ends the waiting whichever thread the signal reaches: a signal that
+    another thread handles would not wake a read."""
+    sys.stdout.write(prompt)
+    sys.stdout.flush()
+    if sys.stdin.isatty():
+        _wait_for_input()
+    return sys.stdin.readline() or None
+
+
+def _wait_for_input() -> None:
+    told, tell = socket.socketpair()
+    told.setblocking(False)
+    tell.setblocking(False)
+    before = signal.set_wakeup_fd(tell.fileno(), warn_on_full_buffer=False)
+    try:
+        while sys.stdin not in select.select([sys.stdin, told], [], [])[0]:
+            told.recv(64)
+    finally:
+        signal.set_wakeup_fd(before)
+        told.close()
+        tell.close()
+
+
+def interruptible(runner: asyncio.Runner, work: Coroutine[Any, Any, T]) -> T:
+    """Its result; Ctrl-C cancels it, whichever thread the signal reaches, and is then raised."""
+
+    async def main() -> T:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        loop.add_signal_handler(signal.SIGINT, task.cancel)
+        try:
+            return await work
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+
+    try:
+        return runner.run(main())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 def counted(number: int, word: str) -> str:
