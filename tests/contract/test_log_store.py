@@ -16,7 +16,7 @@ from msgspec.structs import asdict, replace
 from turnout.core.call import request_id_text
 from turnout.core.errors import Kind, Violation
 from turnout.core.record import AttemptRow, LogRow
-from turnout.store.ports import LogFilter, LogStore, StoreError
+from turnout.store.ports import LogFilter, LogStore, StoreError, Totals
 from turnout.store.sqlite import SqliteStore, path_of
 
 
@@ -106,6 +106,13 @@ def test_a_batch_that_is_stored_again_changes_nothing(store: LogStore) -> None:
         (LogFilter(tier="large"), {4}),
         (LogFilter(task="translation"), {3}),
         (LogFilter(user="nobody"), set()),
+        (LogFilter(team="search"), {3}),
+        (LogFilter(cost_center="R+D"), {3}),
+        (LogFilter(tags=(("env", "prod"),)), {3}),
+        (LogFilter(tags=(("env", None),)), {3, 4}),
+        (LogFilter(tags=(("env", None), ("app", "x"))), {4}),
+        (LogFilter(tags=(("prod", None),)), set()),
+        (LogFilter(tags=(("team", "é\"'"),)), {1, 2}),
         (LogFilter(since_ms=1_700_000_000_003), {3, 4}),
         (LogFilter(until_ms=1_700_000_000_003), {1, 2}),
         (LogFilter(request_id=request_id_text(3)), {3}),
@@ -121,11 +128,50 @@ def test_filters(store: LogStore, filter: LogFilter, expected: set[int]) -> None
         [
             row(1),
             row(2, error="stalled"),
-            row(3, provider="groq", served_model="groq/llama", task="translation"),
-            row(4, status=503, key="other", tier="large", served_model=None, provider=None),
+            row(
+                3,
+                provider="groq",
+                served_model="groq/llama",
+                task="translation",
+                team="search",
+                cost_center="R+D",
+                tags=(("env", "prod"),),
+            ),
+            row(
+                4,
+                status=503,
+                key="other",
+                tier="large",
+                served_model=None,
+                provider=None,
+                tags=(("env", "test"), ("app", "x")),
+            ),
         ]
     )
     assert {r.id for r in store.query(filter)} == expected
+
+
+def test_totals_say_what_is_not_in_them(store: LogStore) -> None:
+    assert store.totals(LogFilter()) == Totals()
+    store.append(
+        [
+            row(1, cache_read_tokens=7),
+            row(2, cost_nano=None, error="stalled"),
+            row(3, input_tokens=None, output_tokens=None, cache_read_tokens=None),
+            row(4, team="search", cost_nano=9_000_000_000_000_000),
+        ]
+    )
+    assert store.totals(LogFilter(limit=1)) == Totals(
+        requests=4,
+        errors=1,
+        input_tokens=37,
+        cache_read_tokens=7,
+        output_tokens=15,
+        cost_nano=9_000_000_000_150_000,
+        uncounted=1,
+        unpriced=1,
+    )
+    assert store.totals(LogFilter(team="search")).requests == 1
 
 
 @pytest.mark.parametrize(

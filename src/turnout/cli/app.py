@@ -5,8 +5,9 @@ Modules are imported inside the commands, so that `turnout serve` does not pay f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -15,10 +16,8 @@ from turnout import __version__
 app = typer.Typer(
     name="turnout",
     help="Send every request to the cheapest model that will do the job, and keep answering when providers fail.",
-    no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 
 CONFIG_DEFAULT = Path("turnout.yaml")
@@ -41,13 +40,21 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def _do(as_json: bool, command: Callable[[], int]) -> NoReturn:
+    from turnout.cli.terminal import guarded
+
+    raise typer.Exit(guarded(as_json, command))
 
 
 @app.command(epilog="Example: `turnout run --port 8080`")
@@ -100,18 +107,22 @@ def init(
     """Write a configuration to start from, with the providers whose keys are in the environment."""
     from turnout.cli import configuring
 
-    raise typer.Exit(configuring.init(path, force, json))
+    _do(json, lambda: configuring.init(path, force, json))
 
 
 @app.command(epilog="Example: `turnout check turnout.yaml`")
 def check(
     path: Annotated[Path, typer.Argument(help="File to check.")] = CONFIG_DEFAULT,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors: status 1.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Check a configuration: every problem with its file, line, key and the values that are allowed."""
+    """Check a configuration: every problem with its file, line, key and the values that are allowed.
+
+    Status 0: the gateway takes it, though there may be warnings; 1: it does not; 2: the file cannot be read.
+    """
     from turnout.cli import configuring
 
-    raise typer.Exit(configuring.check(path, json))
+    _do(json, lambda: configuring.check(path, strict, json))
 
 
 @app.command(epilog='Example: `turnout route "Translate to French: good morning"`')
@@ -136,7 +147,7 @@ def route(
 
     controls = {"task": task, "priority": priority, "budget_usd": budget, "compliance": compliance}
     given = {name: value for name, value in controls.items() if value is not None}
-    raise typer.Exit(routing.route(prompt, model, given, config, json))
+    _do(json, lambda: routing.route(prompt, model, given, config, json))
 
 
 @app.command(epilog='Example: `turnout chat "What is a turnout on a railway?"`')
@@ -153,7 +164,7 @@ def chat(
     """Talk to a model through a running gateway."""
     from turnout.cli import chatting
 
-    raise typer.Exit(chatting.chat(prompt, model, system, url, key, json))
+    _do(json, lambda: chatting.chat(prompt, model, system, url, key, json))
 
 
 @app.command(epilog="Example: `turnout models --json`")
@@ -161,7 +172,7 @@ def models(config: ConfigOption = None, json: JsonOption = False) -> None:
     """List the configured models: provider, tier, window, price, fallbacks."""
     from turnout.cli import listing
 
-    raise typer.Exit(listing.models(config, json))
+    _do(json, lambda: listing.models(config, json))
 
 
 @app.command(epilog="Example: `turnout providers --known`")
@@ -175,24 +186,48 @@ def providers(
     """List the configured providers."""
     from turnout.cli import listing
 
-    raise typer.Exit(listing.providers(config, known, json))
+    _do(json, lambda: listing.providers(config, known, json))
 
 
-@app.command(epilog="Example: `turnout logs --errors --since 1h` or `turnout logs --follow`")
+@app.command(
+    epilog="Example: `turnout logs --errors --since 1h`, `turnout logs --follow` or `turnout logs --since today --team search --sum`"
+)
 def logs(
     model: Annotated[str | None, typer.Option(help="Requested or served model.", show_default=False)] = None,
-    provider: Annotated[str | None, typer.Option(show_default=False)] = None,
+    provider: Annotated[str | None, typer.Option(help="Who answered.", show_default=False)] = None,
     key: Annotated[str | None, typer.Option(help="Name of the key.", show_default=False)] = None,
-    user: Annotated[str | None, typer.Option(show_default=False)] = None,
-    task: Annotated[str | None, typer.Option(show_default=False)] = None,
-    tier: Annotated[str | None, typer.Option(show_default=False)] = None,
+    user: Annotated[str | None, typer.Option(help="Whose key.", show_default=False)] = None,
+    team: Annotated[str | None, typer.Option(help="Which team's key.", show_default=False)] = None,
+    cost_center: Annotated[str | None, typer.Option(help="Who pays.", show_default=False)] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Tag of the request, as `k=v`, or `k` for any value; all must hold.", show_default=False
+        ),
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="Task, as decided or given.", show_default=False)] = None,
+    tier: Annotated[
+        str | None, typer.Option(help="`light`, `standard` or `large`.", show_default=False)
+    ] = None,
     status: Annotated[int | None, typer.Option(help="HTTP status.", show_default=False)] = None,
     errors: Annotated[bool, typer.Option("--errors", help="Failed requests only.")] = False,
     request: Annotated[
         str | None, typer.Option(help="One request, by id, in full.", show_default=False)
     ] = None,
-    since: Annotated[str | None, typer.Option(help="Age, such as 30m, 2h, 7d.", show_default=False)] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="Age (`30m`, `2h`, `7d`), date or time (`2026-11-30`, `2026-11-30T14:00`, `14:00`), `today` or `yesterday`.",
+            show_default=False,
+        ),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="As `--since`; what came before.", show_default=False)
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="Most rows.")] = 20,
+    sum: Annotated[
+        bool, typer.Option("--sum", help="Totals of all rows that match, instead of the rows.")
+    ] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new rows as they come.")] = False,
     store: Annotated[
         str | None, typer.Option(help="Store URL, instead of the configuration's.", show_default=False)
@@ -200,24 +235,27 @@ def logs(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show the request log, newest last."""
+    """Show the request log, newest last. Columns are chosen by the width of the terminal; `--json` has everything."""
     from turnout.cli import logs as module
-    from turnout.store.ports import LogFilter
 
-    filter = LogFilter(
+    asked = module.Asked(
         request_id=request,
         model=model,
         provider=provider,
         user=user,
         key=key,
+        team=team,
+        cost_center=cost_center,
+        tags=tuple(tag or ()),
         task=task,
         tier=tier,
         status=status,
         errors=errors,
-        since_ms=module.since_ms(since),
+        since=since,
+        until=until,
         limit=limit,
     )
-    raise typer.Exit(module.logs(filter, follow, store, config, json))
+    _do(json, lambda: module.logs(asked, sum, follow, store, config, json))
 
 
 @app.command(epilog="Example: `turnout bench --requests 2000 --concurrency 32 --model gpt-4o-mini`")
@@ -238,4 +276,4 @@ def bench(
     """Load a running gateway and report rates and latencies. (`make bench` compares with other gateways.)"""
     from turnout.cli import benching
 
-    raise typer.Exit(benching.bench(url, key, model, requests, concurrency, stream, prompt, json))
+    _do(json, lambda: benching.bench(url, key, model, requests, concurrency, stream, prompt, json))

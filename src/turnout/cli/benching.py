@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from typing import Any
 
@@ -11,7 +10,7 @@ import uvloop
 from msgspec import Struct
 
 from turnout.cli.gateway_client import GatewayClient, connected
-from turnout.cli.setup import CommandError, complain, print_json
+from turnout.cli.terminal import CommandError, counted, interruptible, out, plain, print_json
 from turnout.core.events import TextDelta
 from turnout.upstream.transport import TransportError
 
@@ -42,13 +41,8 @@ def bench(
     url: str, key: str, model: str, requests: int, concurrency: int, stream: bool, prompt: str, as_json: bool
 ) -> int:
     body = {"model": model, "messages": [{"role": "user", "content": prompt}]}
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            report = runner.run(_bench(url, key, body, requests, concurrency, stream))
-    except CommandError as error:
-        return complain(error)
-    except KeyboardInterrupt:
-        return 130
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        report = interruptible(runner, _bench(url, key, body, requests, concurrency, stream))
     if as_json:
         print_json(report)
     else:
@@ -117,12 +111,11 @@ def percentile(values: list[float], percent: int) -> float | None:
 
 
 def _show(report: Report) -> None:
-    write = sys.stdout.write
-    write(
-        f"{report.requests} requests in {report.seconds} s: {report.requests_per_s} requests/s, {report.failed} failed\n"
+    out(
+        f"{counted(report.requests, 'request')} in {report.seconds} s: {report.requests_per_s} requests/s, {report.failed} failed"
     )
-    write(f"latency      p50 {report.p50_ms} ms   p95 {report.p95_ms} ms   p99 {report.p99_ms} ms\n")
+    out(f"latency      p50 {report.p50_ms} ms   p95 {report.p95_ms} ms   p99 {report.p99_ms} ms")
     if report.first_token_p50_ms is not None:
-        write(f"first token  p50 {report.first_token_p50_ms} ms   p99 {report.first_token_p99_ms} ms\n")
+        out(f"first token  p50 {report.first_token_p50_ms} ms   p99 {report.first_token_p99_ms} ms")
     if report.first_failure:
-        write(f"first failure: {report.first_failure}\n")
+        out(f"first failure: {plain(report.first_failure)}")

@@ -8,8 +8,8 @@ import time
 
 from msgspec import Struct
 
-from turnout.cli.gateway_client import GatewayClient, connected
-from turnout.cli.setup import CommandError, complain, print_json
+from turnout.cli.gateway_client import GatewayClient
+from turnout.cli.terminal import ask, interruptible, note, plain, print_json, prose
 from turnout.core.events import ReasoningDelta, Started, TextDelta, Usage
 
 TURNS_MAX = 1000
@@ -27,36 +27,45 @@ class Said(Struct, frozen=True):
 
 
 def chat(prompt: str | None, model: str, system: str | None, url: str, key: str, as_json: bool) -> int:
-    try:
-        return asyncio.run(_chat(prompt, model, system, url, key, as_json))
-    except CommandError as error:
-        return complain(error)
-    except (KeyboardInterrupt, EOFError):
-        sys.stdout.write("\n")
-        return 0
-
-
-async def _chat(prompt: str | None, model: str, system: str | None, url: str, key: str, as_json: bool) -> int:
+    """Lines are read outside the event loop, in the main thread, so that Ctrl-C ends a prompt as well as an answer."""
     messages = [{"role": "system", "content": system}] if system else []
-    async with connected(url, key) as client:
-        if prompt is not None:
-            text = sys.stdin.read() if prompt == "-" else prompt
-            said = await _ask(client, model, [*messages, {"role": "user", "content": text}], not as_json)
-            if as_json:
-                print_json(said)
+    with asyncio.Runner() as runner:
+        client = GatewayClient(url, key)
+        try:
+            if prompt is None:
+                _converse(runner, client, model, messages)
             else:
-                _footer(said)
-            return 0
-        sys.stderr.write("An empty line or Ctrl-D ends the conversation.\n")
-        for _ in range(TURNS_MAX):
-            line = (await asyncio.to_thread(input, "> ")).strip()
-            if not line:
-                break
-            messages.append({"role": "user", "content": line})
-            said = await _ask(client, model, messages, True)
-            messages.append({"role": "assistant", "content": said.text})
-            _footer(said)
-        return 0
+                text = sys.stdin.read() if prompt == "-" else prompt
+                _once(runner, client, model, [*messages, {"role": "user", "content": text}], as_json)
+        finally:
+            runner.run(client.close())
+    return 0
+
+
+def _once(
+    runner: asyncio.Runner, client: GatewayClient, model: str, messages: list[dict[str, str]], as_json: bool
+) -> None:
+    said = interruptible(runner, _ask(client, model, messages, not as_json))
+    if as_json:
+        print_json(said)
+    else:
+        _footer(said)
+
+
+def _converse(
+    runner: asyncio.Runner, client: GatewayClient, model: str, messages: list[dict[str, str]]
+) -> None:
+    note("An empty line or Ctrl-D ends the conversation.")
+    for _ in range(TURNS_MAX):
+        line = ask("> ")
+        if line is None:
+            sys.stdout.write("\n")
+        if line is None or not (line := line.strip()):
+            return
+        messages.append({"role": "user", "content": line})
+        said = interruptible(runner, _ask(client, model, messages, True))
+        messages.append({"role": "assistant", "content": said.text})
+        _footer(said)
 
 
 async def _ask(client: GatewayClient, model: str, messages: list[dict[str, str]], show: bool) -> Said:
@@ -71,7 +80,7 @@ async def _ask(client: GatewayClient, model: str, messages: list[dict[str, str]]
             if isinstance(event, TextDelta):
                 parts.append(event.text)
                 if show:
-                    sys.stdout.write(event.text)
+                    sys.stdout.write(prose(event.text))
                     sys.stdout.flush()
         elif isinstance(event, Usage):
             usage = event
@@ -87,4 +96,4 @@ def _footer(said: Said) -> None:
         "" if said.input_tokens is None else f", {said.input_tokens} in + {said.output_tokens} out tokens"
     )
     first = "" if said.first_token_ms is None else f", first token {said.first_token_ms:.0f} ms"
-    sys.stderr.write(f"[{said.model}{tokens}{first}, {said.total_ms:.0f} ms]\n")
+    note(f"[{plain(said.model)}{tokens}{first}, {said.total_ms:.0f} ms]")

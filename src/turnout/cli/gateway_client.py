@@ -7,13 +7,35 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
-from turnout.cli.setup import CommandError
+from turnout.cli.terminal import CommandError
 from turnout.core.events import Event, Failed
 from turnout.upstream.transport import Origin, Response, Timeouts, Transport, TransportError
 from turnout.wire.registry import CODECS
 
 PATIENT = Timeouts(connect_s=5, tls_s=5, first_byte_s=600, stall_s=120, total_s=3600)
+
+
+class _Said(Struct):
+    message: str
+    code: str | None = None
+
+
+class _Refusal(Struct):
+    error: _Said
+
+
+def _refusal(status: int | None, body: bytes, otherwise: str) -> CommandError:
+    """What the gateway itself said, with its code: the codec's reading speaks of a provider, which this is not."""
+    answered = "the gateway answered" + (f" {status}" if status is not None else "")
+    try:
+        said = msgspec.json.decode(body, type=_Refusal).error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return CommandError(f"{answered}: {otherwise}", "no_gateway", status=status)
+    code = said.code or "failed"
+    advice = "; give its key with --key or TURNOUT_KEY" if status == 401 else ""
+    return CommandError(f"{answered} ({code}): {said.message}{advice}", code, status=status)
 
 
 class GatewayClient:
@@ -23,11 +45,11 @@ class GatewayClient:
         try:
             self._origin, base = Origin.of(url)
         except ValueError as error:
-            raise CommandError(f"--url: {error}") from None
+            raise CommandError(f"--url: {error}", "bad_argument") from None
         host = self._origin.host if ":" not in self._origin.host else f"[{self._origin.host}]"
         authorization = f"authorization: Bearer {key}\r\n" if key else ""
-        if not key.isprintable():
-            raise CommandError("the key holds characters that no header can")
+        if not (key.isascii() and key.isprintable()):
+            raise CommandError("the key holds characters that no header can", "bad_argument")
         self._head = (
             f"POST {base}/v1/chat/completions HTTP/1.1\r\nhost: {host}:{self._origin.port}\r\n"
             f"content-type: application/json\r\n{authorization}"
@@ -42,13 +64,12 @@ class GatewayClient:
                 self._origin, self._head, msgspec.json.encode(body), PATIENT
             )
             if response.status != 200:
-                failure = CODECS["openai_chat"].decode_failure(
-                    response.status, response.headers, await response.read_all()
-                )
-                raise CommandError(f"the gateway answered {response.status}: {failure.message}")
+                said = await response.read_all()
+                raise _refusal(response.status, said, "not as Turnout does; is --url right?")
         except TransportError as error:
             raise CommandError(
-                f"no gateway at {self._url} ({error.reason}); start one with `turnout run`, or give --url"
+                f"no gateway at {self._url} ({error.reason}); start one with `turnout run`, or give --url",
+                "no_gateway",
             ) from None
         return response
 
@@ -60,12 +81,12 @@ class GatewayClient:
             try:
                 data = await response.read()
             except TransportError as error:
-                raise CommandError(f"the answer was cut: {error.reason}") from None
+                raise CommandError(f"the answer was cut: {error.reason}", "cut") from None
             frames = decoder.feed(data) if data else decoder.eof(None)
             for frame in frames:
                 for event in frame.events:
                     if isinstance(event, Failed):
-                        raise CommandError(event.failure.message)
+                        raise _refusal(None, frame.raw.strip().removeprefix(b"data:"), event.failure.message)
                     yield event
             if not data:
                 return

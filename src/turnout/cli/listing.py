@@ -6,7 +6,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from turnout.cli.setup import CommandError, catalog_of, complain, configuration, print_json, print_table
+from turnout.cli.setup import catalog_of, configuration, loaded
+from turnout.cli.terminal import counted, print_json, print_table
+from turnout.config.schema import Provider
 from turnout.core.card import Card
 from turnout.core.money import PICO_PER_USD_PER_MTOK
 from turnout.upstream.known import load_known
@@ -27,6 +29,7 @@ class ModelRow(Struct, frozen=True):
     capabilities: tuple[str, ...]
     fallbacks: tuple[str, ...]
     simulated: bool
+    aliases: tuple[str, ...]
 
 
 class ProviderRow(Struct, frozen=True):
@@ -40,20 +43,19 @@ class ProviderRow(Struct, frozen=True):
 
 
 def models(path: Path | None, as_json: bool) -> int:
-    try:
-        catalog, _ = catalog_of(configuration(path))
-    except CommandError as error:
-        return complain(error)
-    rows = [_model_row(card) for card in catalog.cards.values()]
+    config = configuration(path)
+    catalog, _ = catalog_of(config)
+    rows = [_model_row(card, config.models[card.name].aliases) for card in catalog.cards.values()]
     if as_json:
         print_json(rows)
         return 0
     print_table(
-        f"{len(rows)} models",
-        ["model", "provider", "tier", "window", "in $/M", "out $/M", "fallbacks"],
+        counted(len(rows), "model"),
+        ["model", "aliases", "provider", "tier", "window", "in $/M", "out $/M", "fallbacks"],
         [
             [
                 row.name,
+                ", ".join(row.aliases),
                 _marked(row.provider, row.simulated),
                 row.tier,
                 f"{row.context_window:,}" if row.context_window else "?",
@@ -68,7 +70,7 @@ def models(path: Path | None, as_json: bool) -> int:
     return 0
 
 
-def _model_row(card: Card) -> ModelRow:
+def _model_row(card: Card, aliases: tuple[str, ...]) -> ModelRow:
     price = card.price
     return ModelRow(
         name=card.name,
@@ -83,6 +85,7 @@ def _model_row(card: Card) -> ModelRow:
         capabilities=tuple(sorted(card.capabilities)),
         fallbacks=card.fallbacks,
         simulated=card.simulated,
+        aliases=aliases,
     )
 
 
@@ -92,6 +95,12 @@ def _marked(provider: str, simulated: bool) -> str:
 
 def _price(value: float | None) -> str:
     return "unknown" if value is None else f"{value:g}"
+
+
+def _key(entry: Provider | None, unset: str | None) -> str:
+    if entry is not None and entry.api_key:
+        return "set"
+    return "none" if unset is None else f"{unset} is not set"
 
 
 def providers(path: Path | None, known: bool, as_json: bool) -> int:
@@ -109,11 +118,10 @@ def providers(path: Path | None, known: bool, as_json: bool) -> int:
             for name, provider in shipped.items()
         ]
     else:
-        try:
-            config = configuration(path)
-            catalog, _ = catalog_of(config)
-        except CommandError as error:
-            return complain(error)
+        config = configuration(path)
+        catalog, _ = catalog_of(config)
+        found = loaded(path)
+        unset = found.reader.unset if found is not None else {}
         rows = []
         for name in dict.fromkeys([*config.providers, *(card.provider for card in catalog.cards.values())]):
             cards = [card for card in catalog.cards.values() if card.provider == name]
@@ -125,7 +133,7 @@ def providers(path: Path | None, known: bool, as_json: bool) -> int:
                     name,
                     (entry and entry.dialect) or (fact and fact.dialect) or "",
                     (entry and entry.base_url) or ("" if simulated else fact and fact.base_url) or "",
-                    "set" if entry and entry.api_key else "none",
+                    _key(entry, unset.get(("providers", name, "api_key"))),
                     len(cards),
                     tuple(sorted(cards[0].tags)) if cards else (),
                     simulated,
@@ -136,7 +144,7 @@ def providers(path: Path | None, known: bool, as_json: bool) -> int:
         return 0
     heading = "key variable" if known else "key"
     print_table(
-        f"{len(rows)} providers",
+        counted(len(rows), "provider"),
         ["provider", "dialect", "base URL", heading, *([] if known else ["models"]), "tags"],
         [
             [

@@ -6,7 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from turnout.cli.setup import CommandError, catalog_of, complain, configuration, print_json, print_table
+from turnout.cli.setup import catalog_of, configuration
+from turnout.cli.terminal import CommandError, out, plain, print_json, print_table
 from turnout.core.call import ANONYMOUS
 from turnout.core.errors import CallFailed
 from turnout.core.model import Message, Request, Text
@@ -24,9 +25,7 @@ def route(prompt: str, model: str, controls: dict[str, str], path: Path | None, 
         plan = planner.explain_decide(model, asked, ANONYMOUS, lambda: request, "chat")
         explanation = explain(plan, (time.perf_counter_ns() - begun) // 1000)
     except CallFailed as error:
-        return complain(CommandError(error.failure.message))
-    except CommandError as error:
-        return complain(error)
+        raise CommandError(error.failure.message, error.failure.code) from None
     if as_json:
         print_json(explanation)
     else:
@@ -35,22 +34,21 @@ def route(prompt: str, model: str, controls: dict[str, str], path: Path | None, 
 
 
 def _show(found: Explanation) -> None:
-    write = sys.stdout.write
     tier, task, tokens, plan = found.tier, found.task, found.tokens, found.plan
     assert tier is not None
     assert task is not None
     assert tokens is not None
-    write(f"tier       {tier.name} ({tier.probability:.0%}{', abstained' if tier.abstained else ''})\n")
-    write(
-        f"task       {task.name} ({task.probability:.0%}, {task.source}{', abstained' if task.abstained else ''})\n"
+    out(f"tier       {tier.name} ({tier.probability:.0%}{', abstained' if tier.abstained else ''})")
+    out(
+        f"task       {task.name} ({task.probability:.0%}, {task.source}{', abstained' if task.abstained else ''})"
     )
-    write(f"tokens     {tokens.input} in, about {tokens.output_expected} out\n")
+    out(f"tokens     {tokens.input} in, about {tokens.output_expected} out")
     cost = "unknown" if plan.estimated_cost_usd is None else f"${plan.estimated_cost_usd:.6f}"
-    write(f"model      {plan.model}, estimated cost {cost}\n")
-    write(f"fallbacks  {', '.join(plan.fallbacks) or 'none'}\n")
+    out(f"model      {plan.model}, estimated cost {cost}")
+    out(f"fallbacks  {', '.join(plan.fallbacks) or 'none'}")
     for notice in found.notices:
-        write(f"notice     {notice.code}: {notice.message}\n")
-    write(f"decided in {found.decided_in_us} µs\n\n")
+        out(f"notice     {notice.code}: {plain(notice.message)}")
+    out(f"decided in {found.decided_in_us} µs\n")
     print_table(
         "Candidates",
         ["model", "kept", "why"],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from turnout.cli.terminal import counted
 from turnout.config import schema
 from turnout.config.defaults import (
     demo_config,
@@ -16,7 +17,7 @@ from turnout.config.defaults import (
     with_known_keys,
     with_simulated,
 )
-from turnout.config.load import ConfigError, load_file
+from turnout.config.load import ConfigError, Loaded, read_file
 from turnout.edge.app import Gateway, say
 from turnout.edge.serve import Reload, StartError, bind, guard, run_many, run_one
 from turnout.store.ports import StoreError
@@ -27,10 +28,12 @@ from turnout.upstream.known import Known, load_known
 def serve(path: Path, host: str | None, port: int | None, workers: int) -> int:
     environ = dict(os.environ)
     known = load_known()
+    found: Loaded
 
     def load() -> schema.Config:
-        config = load_file(path, environ, tuple(known.providers))
-        return _with_address(with_known_keys(config, known, environ), host, port)
+        nonlocal found
+        found = read_file(path, environ, tuple(known.providers))
+        return _with_address(with_known_keys(found.config, known, environ), host, port)
 
     try:
         config = load()
@@ -57,7 +60,7 @@ def serve(path: Path, host: str | None, port: int | None, workers: int) -> int:
                 source,
                 listener,
                 environ=environ,
-                ready=_ready,
+                ready=_ready if worker else lambda gateway, port: _warned(gateway, port, found),
                 reloading=Reload(path, again),
                 worker=worker,
                 shared=shared,
@@ -135,12 +138,20 @@ def _with_address(config: schema.Config, host: str | None, port: int | None) -> 
     return replace(config, server=server)
 
 
+def _warned(gateway: Gateway, port: int, found: Loaded) -> None:
+    from turnout.cli.advice import advice
+
+    for warning in advice(found, gateway.config, gateway.app.engine.catalog, load_known()):
+        say(f"warning: {warning}")
+    _ready(gateway, port)
+
+
 def _ready(gateway: Gateway, port: int) -> None:
     cards = gateway.app.engine.catalog.cards
     providers = sorted({card.provider for card in cards.values()})
     host = gateway.config.server.host
     say(
-        f"ready on http://{f'[{host}]' if ':' in host else host}:{port} with {len(cards)} models of {len(providers)} providers"
+        f"ready on http://{f'[{host}]' if ':' in host else host}:{port} with {counted(len(cards), 'model')} of {counted(len(providers), 'provider')}"
         + _simulated_text(gateway)
     )
 

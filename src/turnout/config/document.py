@@ -100,11 +100,32 @@ def read(text: str, document: Document) -> Document:
         builder = _Builder(document.lines)
         root = builder.build(yaml.parse(disguised, Loader=loader))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise Malformed(_place(mark), f"not YAML: {_said(error.problem or error.context)}") from None
+        place = _place(error.problem_mark or error.context_mark)
+        if tab := _tab(document.lines, place):
+            raise Malformed(tab, "not YAML: a tab in the indentation; use spaces") from None
+        said = _said(error.problem or error.context).replace("in this context", "here")
+        raise Malformed(place, f"not YAML: {said}{_ADVICE.get(said, '')}") from None
     except yaml.YAMLError:
         raise Malformed(Place(0, 0), "not YAML: a character that is not allowed") from None
     return Document(document.file, document.lines, root, tuple(builder.scalars))
+
+
+_ADVICE = {
+    "mapping values are not allowed here": "; a value with `: ` in it needs quotes, or the line is indented too far",
+    "did not find expected key": "; a line is indented too far or too little, or a quote or bracket is not closed",
+    "could not find expected ':'": "; a name is followed by a colon and a space",
+}
+_INDENTATION = re.compile(r"[ \t]*")
+
+
+def _tab(lines: tuple[str, ...], place: Place) -> Place | None:
+    """The first tab in the indentation of the line that cannot be read, or of the one before."""
+    for number in (place.line, place.line - 1):
+        if 0 <= number < len(lines):
+            found = _INDENTATION.match(lines[number])
+            if found is not None and "\t" in found[0]:
+                return Place(number, found[0].index("\t"))
+    return None
 
 
 def _said(message: str | None) -> str:

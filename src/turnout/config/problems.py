@@ -14,7 +14,7 @@ from turnout.config.document import Document, Place, Scalar
 
 EXCERPT_CHARS_MAX = 160
 LINE_CHARS_MAX = 4096
-ALLOWED_SHOWN_MAX = 40
+ALLOWED_SHOWN_MAX = 24  # of more, the message names the nearest
 PROBLEMS_MAX = 100
 HIDDEN = "…"
 _PUNCTUATION = frozenset("-?:,[]{}\"'|>")
@@ -35,10 +35,8 @@ class Problem(Struct, frozen=True):
         where = f"{self.file}:{self.line}:{self.column}: "
         lines = [where + (f"{self.key}: " if self.key else "") + self.message]
         lines += [f"    {line}" for line in self.excerpt.splitlines()]
-        if self.allowed:
-            more = len(self.allowed) - ALLOWED_SHOWN_MAX
-            shown = ", ".join(self.allowed[:ALLOWED_SHOWN_MAX])
-            lines.append(f"    allowed: {shown}" + (f" and {more} more" if more > 0 else ""))
+        if 0 < len(self.allowed) <= ALLOWED_SHOWN_MAX:
+            lines.append(f"    allowed: {', '.join(self.allowed)}")
         return "\n".join(lines)
 
 
@@ -64,20 +62,30 @@ class Finding(Struct, frozen=True):
 
 def error_of(findings: Collection[Finding], document: Document, public: Collection[Place]) -> ConfigError:
     """The findings as an error; at most `PROBLEMS_MAX` of them."""
+    return ConfigError(problems_of(findings, document, public))
+
+
+def problems_of(
+    findings: Collection[Finding], document: Document, public: Collection[Place]
+) -> tuple[Problem, ...]:
+    """In the order of the file, with excerpts; at most `PROBLEMS_MAX` of them."""
     ordered = sorted(findings, key=lambda finding: (finding.place.line, finding.place.column))
-    problems = tuple(
+    return tuple(
         Problem(
             file=document.file,
             line=finding.place.line + 1,
             column=finding.place.column + 1,
-            key=finding.key,
-            message=finding.message,
+            key=_printable(finding.key),
+            message=_printable(finding.message),
             allowed=finding.allowed,
             excerpt=_excerpt(finding.place, document, public),
         )
         for finding in ordered[:PROBLEMS_MAX]
     )
-    return ConfigError(problems)
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _excerpt(place: Place, document: Document, public: Collection[Place]) -> str:
@@ -100,7 +108,7 @@ def _pieces(line: str, scalars: Collection[Scalar], public: Collection[Place]) -
         start, end = scalar.place.column, scalar.end_column
         yield from _gap(line, column, start)
         shown = line[start:end] if scalar.place in public else HIDDEN
-        yield start, "".join(character if character.isprintable() else "?" for character in shown)
+        yield start, _printable(shown)
         column = end
     yield from _gap(line, column, len(line))
 

@@ -40,7 +40,12 @@ class Bad(Enum):
 BAD = Bad.BAD
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}\n]*)\}|\$\{")
+_FOREIGN_REFERENCE = re.compile(
+    r"\$[A-Za-z_][A-Za-z0-9_]*|.*\$[A-Z][A-Z0-9_]{2,}.*|%[A-Z][A-Z0-9_]*%|\{\{.*\}\}|os\.environ/.*|env[:.][A-Z][A-Z0-9_]*"
+)
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+_STAND_INS: Mapping[str | int, str] = {"key": "not-set-{}", "base_url": "http://{}-is-not-set.invalid"}
+"""For fields without which a section means nothing."""
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _INT = re.compile(r"[+-]?[0-9]+(_[0-9]+)*")
@@ -49,12 +54,20 @@ _FOUND = {Items: "a list", Entries: "a section", Scalar: "a single value"}
 
 
 class Reader:
-    """Reads one document. Afterwards `findings` is what is wrong, `places` where everything stands."""
+    """Reads one document. Afterwards `findings` is what is wrong, `oddities` what is allowed and seldom meant, `places` where
+    everything stands, `doubled` the sections in which a name is given twice.
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    `lenient`: a value whose variable is not set is left out or, where it cannot be, is a word that says so; `unset` has them all.
+    """
+
+    def __init__(self, env: Mapping[str, str], lenient: bool = False) -> None:
         self._env = env
+        self._lenient = lenient
         self._nodes = 0
         self.findings: list[Finding] = []
+        self.oddities: list[Finding] = []
+        self.doubled: set[Path] = set()
+        self.unset: dict[Path, str] = {}
         self.places: dict[Path, Place] = {}
         self.public: set[Place] = set()
 
@@ -147,6 +160,7 @@ class Reader:
             self.public.add(name.place)
             first = own.setdefault(name.text, name)
             if first is not name:
+                self.doubled.add(path)
                 self.say(
                     name.place, (*path, name.text), f"is given twice; first on line {first.place.line + 1}"
                 )
@@ -167,7 +181,10 @@ class Reader:
                     yield name, value
 
     def _wrong(self, node: Node, expected: str, path: Path) -> Bad:
-        return self.say(node.place, path, f"expected {expected}, found {_FOUND[type(node)]}")
+        advice = ""
+        if isinstance(node, Scalar) and expected == "a list" and path and isinstance(path[-1], str):
+            advice = f"; even one value is written in brackets: `{path[-1]}: […]`"
+        return self.say(node.place, path, f"expected {expected}, found {_FOUND[type(node)]}{advice}")
 
     def _unknown(self, name: Scalar, message: str, allowed: Collection[str], path: Path) -> None:
         said = f"{message} {_clipped(name.text)}{hint(name.text, allowed)}"
@@ -183,6 +200,9 @@ class Reader:
         if text is BAD:
             return BAD
         assert isinstance(text, str)
+        if isinstance(kind, inspect.StrType) and _FOREIGN_REFERENCE.fullmatch(node.text):
+            said = "looks like an environment variable and is taken as it is written; a variable is `${NAME}`"
+            self.oddities.append(Finding(node.place, dotted(path), said))
         value = _parsed(text, kind)
         if value is BAD:
             if isinstance(kind, inspect.LiteralType):
@@ -215,12 +235,17 @@ class Reader:
             if default is not None:
                 return value or str(default)
             if value is None:
-                self.say(node.place, path, f"the environment variable {name} is not set")
                 wrong = True
+                self.unset[path] = name
+                if not self._lenient:
+                    self.say(node.place, path, f"the environment variable {name} is not set")
             return value or ""
 
         expanded = _REFERENCE.sub(replace, node.text)
-        return BAD if wrong else expanded
+        if not wrong:
+            return expanded
+        stand_in = _STAND_INS.get(path[-1] if path else "") if self._lenient and path in self.unset else None
+        return BAD if stand_in is None else stand_in.format(self.unset[path].lower().replace("_", "-"))
 
 
 def dotted(path: Path) -> str:
@@ -230,11 +255,13 @@ def dotted(path: Path) -> str:
     return text
 
 
-def hint(text: str, allowed: Collection[str]) -> str:
+def hint(text: str, allowed: Collection[str], most: int = 1) -> str:
     """The nearest of the values allowed, as the end of a message."""
     if len(allowed) > HINT_CHOICES_MAX:
         return ""
-    close = get_close_matches(text[:NAME_CHARS_MAX], list(allowed), n=1)
+    close = get_close_matches(text[:NAME_CHARS_MAX], list(allowed), n=most)
+    if len(close) > 1:
+        return f"; did you mean {', '.join(close[:-1])} or {close[-1]}?"
     return f"; did you mean {close[0]}?" if close else ""
 
 

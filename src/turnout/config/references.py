@@ -25,14 +25,23 @@ AUTO = "auto"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
-def check(config: Config, known: Sequence[str], declared: Collection[Path], say: Say) -> None:
-    """`known`: names of shipped providers; `declared`: every path in the document; `say(path, message, allowed)`."""
+NEAREST = 3
+MANY = 12
+
+
+def check(
+    config: Config, known: Sequence[str], declared: Collection[Path], doubled: Collection[Path], say: Say
+) -> None:
+    """`known`: names of shipped providers; `declared`: every path in the document; `doubled`: sections in which a name stands
+    twice; `say(path, message, allowed)`."""
     _server(config, say)
     _providers(config, known, declared, say)
     _prices(config, say)
     _aliases(config, say)
     _model_providers(config, known, declared, say)
-    _model_names(config, declared, say)
+    if not any(path[:1] == ("models",) for path in doubled):
+        _model_names(config, declared, say)  # a model that is given twice may have had the name
+    _fallbacks(config, say)
     _rule_names(config, known, declared, say)
     _tags(config, say)
     _keys(config, say)
@@ -51,7 +60,7 @@ def _providers(config: Config, known: Sequence[str], declared: Collection[Path],
         wanted = [field for field in ("dialect", "base_url") if (*path, field) not in declared]
         if name not in known and wanted:
             message = f"is not a known provider, so it needs {' and '.join(f'`{field}`' for field in wanted)}"
-            say(path, f"{message}{hint(name, known)}", known)
+            say(path, f"{message}{_near(name, known)}", known)
         if provider.base_url is not None and (wrong := _wrong_url(provider.base_url)):
             say((*path, "base_url"), wrong, ())
         _headers(path, provider, say)
@@ -130,8 +139,24 @@ def _model_providers(config: Config, known: Sequence[str], declared: Collection[
     allowed = tuple(dict.fromkeys([*config.providers, *known]))
     for name, model in config.models.items():
         if model.provider not in allowed and ("providers", model.provider) not in declared:
-            message = f"no provider is called so{hint(model.provider, allowed)}"
+            message = f"no provider is called so{_near(model.provider, allowed)}"
             say(("models", name, "provider"), message, allowed)
+
+
+def _near(name: str, providers: Collection[str]) -> str:
+    """The nearest providers, or where all are listed when there are too many to read."""
+    if near := hint(name, providers, NEAREST):
+        return near
+    return "; `turnout providers --known` lists those that need no address" if len(providers) > MANY else ""
+
+
+def _fallbacks(config: Config, say: Say) -> None:
+    """Fallbacks of fallbacks are not followed, so two models may well name each other; a model that names itself is a mistake."""
+    for name, model in config.models.items():
+        own = {name, *model.aliases, f"{model.provider}/{name}", f"{model.provider}/{model.id or name}"}
+        for path, fallback in _listed(("models", name, "fallbacks"), model.fallbacks):
+            if fallback in own:
+                say(path, "is the model itself, which cannot stand in for itself; take it out", ())
 
 
 def _model_names(config: Config, declared: Collection[Path], say: Say) -> None:
@@ -197,7 +222,7 @@ def _rule_names(config: Config, known: Sequence[str], declared: Collection[Path]
     providers = tuple(dict.fromkeys([*config.providers, *known]))
     for path, name in _provider_uses(config):
         if name not in providers and ("providers", name) not in declared:
-            say(path, f"no provider is called so{hint(name, providers)}", providers)
+            say(path, f"no provider is called so{_near(name, providers)}", providers)
     for path, rules in _rules(config):
         for at, name in _listed((*path, "policies"), rules.policies):
             if name not in config.policies and ("policies", name) not in declared:

@@ -25,7 +25,7 @@ class StoreError(Exception):
 class LogFilter(Struct, frozen=True):
     """Which rows; all conditions must hold. `after` and `before` are request ids, exclusive, for paging and following.
 
-    `errors` keeps failed requests only. `limit` is the most rows returned, newest first unless `oldest_first`.
+    `tags` are name and value, or a name and `None` for any value. `errors` keeps failed requests only. `limit` is the most rows returned, newest first unless `oldest_first`.
     """
 
     request_id: str | None = None
@@ -33,6 +33,9 @@ class LogFilter(Struct, frozen=True):
     provider: str | None = None
     user: str | None = None
     key: str | None = None
+    team: str | None = None
+    cost_center: str | None = None
+    tags: tuple[tuple[str, str | None], ...] = ()
     task: str | None = None
     tier: str | None = None
     status: int | None = None
@@ -45,6 +48,21 @@ class LogFilter(Struct, frozen=True):
     oldest_first: bool = False
 
 
+class Totals(Struct, frozen=True):
+    """Sums over rows. `input_tokens` are all prompt tokens, cached ones included. What is `None` in a row adds nothing to a sum:
+    `uncounted` and `unpriced` say in how many rows that was so for tokens and for costs.
+    """
+
+    requests: int = 0
+    errors: int = 0
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    output_tokens: int = 0
+    cost_nano: int = 0
+    uncounted: int = 0
+    unpriced: int = 0
+
+
 class LogStore(Protocol):
     def append(self, rows: Sequence[LogRow]) -> None:
         """Store rows in one transaction: all or none. A row whose id is there already is left as it is.
@@ -55,6 +73,10 @@ class LogStore(Protocol):
 
     def query(self, filter: LogFilter) -> list[LogRow]:
         """Raises `StoreError`."""
+        ...
+
+    def totals(self, filter: LogFilter) -> Totals:
+        """Of all rows that match, whatever `limit` says. Raises `StoreError`."""
         ...
 
     def purge(self, before_ms: int | None, rows_max: int) -> int:

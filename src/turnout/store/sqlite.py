@@ -20,7 +20,7 @@ import msgspec
 
 from turnout.core.call import request_id_number
 from turnout.core.record import LogRow
-from turnout.store.ports import LogFilter, StoreError
+from turnout.store.ports import LogFilter, StoreError, Totals
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ROWS_PER_STATEMENT = 256
@@ -29,6 +29,8 @@ _JOURNAL_BYTES_MAX = 64 * 1024 * 1024
 _EQUALS = {
     "user": "user",
     "key": "key",
+    "team": "team",
+    "cost_center": "cost_center",
     "task": "task",
     "tier": "tier",
     "status": "status",
@@ -40,6 +42,13 @@ def _insert(rows: int) -> str:
 
 
 _INSERT_MANY, _INSERT_ONE = _insert(_ROWS_PER_STATEMENT), _insert(1)
+_PROMPT = "input_tokens + coalesce(cache_read_tokens, 0) + coalesce(cache_write_5m_tokens, 0) + coalesce(cache_write_1h_tokens, 0)"
+_TOTALS = (
+    f"SELECT count(*), count(error), coalesce(sum({_PROMPT}), 0), coalesce(sum(cache_read_tokens), 0), "
+    "coalesce(sum(output_tokens), 0), coalesce(sum(cost_nano), 0), "
+    "coalesce(sum(input_tokens IS NULL OR output_tokens IS NULL), 0), coalesce(sum(cost_nano IS NULL), 0) FROM request_log"
+)
+_HAS_TAG = "EXISTS (SELECT 1 FROM json_each(tags) AS tag WHERE json_extract(tag.value, '$[0]') = ?"
 _encode = msgspec.json.Encoder().encode
 _decode_row = msgspec.json.Decoder(LogRow).decode
 
@@ -66,6 +75,8 @@ class SqliteStore:
     def __init__(self, url: str, *, busy_timeout_ms: int = 5_000) -> None:
         self.path = path_of(url)
         self._lock = threading.Lock()
+        if self.path != ":memory:" and not Path(self.path).parent.is_dir():
+            raise StoreError(f"store: the folder {Path(self.path).parent} does not exist", permanent=True)
         _make_private(self.path)
         with _translated():
             self._connection = sqlite3.connect(
@@ -98,6 +109,11 @@ class SqliteStore:
             return [
                 _decode_row(text) for (text,) in self._connection.execute(sql, [*arguments, filter.limit])
             ]
+
+    def totals(self, filter: LogFilter) -> Totals:
+        where, arguments = _conditions(filter)
+        with self._lock, _translated():
+            return Totals(*self._connection.execute(f"{_TOTALS}{where}", arguments).fetchone())
 
     def purge(self, before_ms: int | None, rows_max: int) -> int:
         # Only the left end of the table is looked at: asking all rows for their time would read all of them when none is old.
@@ -156,6 +172,11 @@ def _conditions(filter: LogFilter) -> tuple[str, list[str | int]]:
             " WHERE substr(json_extract(attempt.value, '$.model'), 1, length(?) + 1) = ? || '/'))",
             *[filter.provider] * 3,
         )
+    for name, value in filter.tags:
+        if value is None:
+            add(f"{_HAS_TAG})", name)
+        else:
+            add(f"{_HAS_TAG} AND json_extract(tag.value, '$[1]') = ?)", name, value)
     if filter.errors:
         add("error IS NOT NULL")
     if filter.since_ms is not None:

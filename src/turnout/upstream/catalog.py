@@ -15,7 +15,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from turnout.config import schema
-from turnout.config.addresses import blanks
+from turnout.config.addresses import blanks, corrected
 from turnout.core.call import PASSED, Envelope, Op
 from turnout.core.card import Capability, Card, Deadlines, Tier
 from turnout.core.model import DialectName
@@ -154,7 +154,7 @@ def _site(name: str, provider: schema.Provider, known: Known, config: schema.Con
         raise CatalogError(
             f"providers.{name}: its address is {base_url}, so it needs `base_url`, or {variables} in the environment"
         )
-    origin, base_path = Origin.of(base_url)
+    origin, base_path = Origin.of(corrected(base_url, dialect, fact.base_url))
     _check_quirks(f"providers.{name}.quirks", provider.quirks or (), dialect)
     signer = provider.signer or fact.signer or BY_DIALECT.get(dialect, "bearer")
     if signer not in SIGNERS:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turnout.config import document
-from turnout.config.load import ConfigError, Problem, load_file, load_text
+from turnout.config.load import ConfigError, Problem, load_file, load_text, read_text
 from turnout.config.schema import Config
 
 KNOWN = ("openai", "anthropic")
@@ -494,3 +494,61 @@ def test_no_word_of_an_unquoted_secret_is_repeated(rest: str) -> None:
         load_text(text, "t", {}, KNOWN)
     except ConfigError as error:
         assert "zqzq" not in str(error)
+
+
+def test_a_model_given_twice_is_the_only_problem() -> None:
+    text = "models:\n  b: {provider: openai, fallbacks: [x]}\n  a: {provider: openai}\n  a: {provider: openai, aliases: [x]}\n"
+    assert only(text).message == "is given twice; first on line 3"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("server:\n\thost: x\n", (2, 1)),
+        ("server:\n  host: x\n\tport: 1\n", (3, 1)),
+        ("server:\n  host: x\n  \tport: 1\n", (3, 3)),
+    ],
+)
+@pytest.mark.usefixtures("parser")
+def test_a_tab_is_called_a_tab(text: str, place: tuple[int, int]) -> None:
+    problem = only(text)
+    assert (problem.line, problem.column) == place
+    assert "a tab in the indentation; use spaces" in problem.message
+
+
+@pytest.mark.usefixtures("parser")
+def test_an_indentation_or_a_colon_that_is_wrong_is_explained() -> None:
+    assert "needs quotes" in only("server:\n  host: a: b\n").message
+
+
+def test_a_word_where_a_list_is_expected_says_how() -> None:
+    assert "`tags: […]`" in only("providers: {openai: {tags: eu}}").message
+
+
+def test_a_mistyped_provider_names_the_nearest_three_and_no_more() -> None:
+    known = [f"provider{number}" for number in range(40)]
+    with pytest.raises(ConfigError) as caught:
+        load_text("models: {a: {provider: provider7x}}", "t", {}, known)
+    said = str(caught.value)
+    assert "did you mean provider7, " in said
+    assert said.count("provider") == 7  # key, message, three names, excerpt twice
+    with pytest.raises(ConfigError, match="turnout providers --known"):
+        load_text("models: {a: {provider: zzz}}", "t", {}, known)
+
+
+def test_who_only_looks_needs_no_variable() -> None:
+    text = """
+server: {port: "${PORT}"}
+store: sqlite:///${STORE}
+providers:
+  openai: {api_key: "${KEY}"}
+  house: {dialect: openai_chat, base_url: "${HOUSE_URL}", headers: {x: "${X}"}}
+models: {a: {provider: house}, b: {provider: openai}}
+keys: [{name: one, key: "${ONE}"}, {name: two, key: "${TWO}"}]
+"""
+    found = read_text(text, "t", {}, KNOWN, lenient=True)
+    assert found.config.providers["house"].base_url == "http://house-url-is-not-set.invalid"
+    assert found.config.providers["openai"].api_key is None
+    assert [key.name for key in found.config.keys] == ["one", "two"]
+    assert found.reader.unset[("store",)] == "STORE"
+    assert len(problems(text)) == 7

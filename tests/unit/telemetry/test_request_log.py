@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract.test_log_store import row
 from turnout.core.record import LogRow
-from turnout.store.ports import LogFilter, StoreError
+from turnout.store.ports import LogFilter, StoreError, Totals
 from turnout.store.sqlite import SqliteStore
 from turnout.telemetry.request_log import RequestLog
 
@@ -36,6 +36,9 @@ class Flaky:
 
     def query(self, filter: LogFilter) -> list[LogRow]:
         return self.rows
+
+    def totals(self, filter: LogFilter) -> Totals:
+        return Totals(requests=len(self.rows))
 
     def purge(self, before_ms: int | None, rows_max: int) -> int:
         return 0
