@@ -6,9 +6,10 @@ import os
 import sys
 from pathlib import Path
 
-from turnout.cli.setup import CommandError, catalog_of, complain, print_json
+from turnout.cli.setup import CommandError, catalog_of, complain, print_json, today
 from turnout.config.defaults import init_text
 from turnout.config.load import ConfigError, load_file
+from turnout.routing.weighing import retired_of
 from turnout.upstream.known import load_known
 
 
@@ -21,7 +22,7 @@ def init(path: Path, force: bool, as_json: bool) -> int:
     ]
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(init_text(known, found))
+            file.write(init_text(known, found, today()))
     except FileExistsError:
         return complain(CommandError(f"{path} is there already; `--force` overwrites it"))
     except OSError as error:
@@ -53,12 +54,16 @@ def check(path: Path, as_json: bool) -> int:
         return 1
     except OSError as error:
         return complain(CommandError(f"cannot read {path}: {error.strerror}"))
+    notices = [notice for card in catalog.cards.values() for notice in retired_of(card)]
+    retired = [notice.message for notice in notices]
     unpriced = sorted(name for name, card in catalog.cards.items() if card.price is None)
     if as_json:
-        print_json({"ok": True, "models": len(catalog.cards), "unpriced": unpriced})
+        print_json({"ok": True, "models": len(catalog.cards), "unpriced": unpriced, "retired": retired})
         return 0
     providers = {card.provider for card in catalog.cards.values()}
     sys.stdout.write(f"{path} is fine: {len(catalog.cards)} models of {len(providers)} providers.\n")
+    for text in retired:
+        sys.stdout.write(f"{text}.\n")
     if unpriced:
         sys.stdout.write(
             f"No price is known for {', '.join(unpriced)}: their cost will be recorded as unknown.\n"

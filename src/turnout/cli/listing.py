@@ -27,6 +27,7 @@ class ModelRow(Struct, frozen=True):
     capabilities: tuple[str, ...]
     fallbacks: tuple[str, ...]
     simulated: bool
+    retires: str | None
 
 
 class ProviderRow(Struct, frozen=True):
@@ -53,7 +54,7 @@ def models(path: Path | None, as_json: bool) -> int:
         ["model", "provider", "tier", "window", "in $/M", "out $/M", "fallbacks"],
         [
             [
-                row.name,
+                _dated(row.name, card),
                 _marked(row.provider, row.simulated),
                 row.tier,
                 f"{row.context_window:,}" if row.context_window else "?",
@@ -61,7 +62,7 @@ def models(path: Path | None, as_json: bool) -> int:
                 _price(row.output_usd_per_mtok),
                 ", ".join(row.fallbacks),
             ]
-            for row in rows
+            for row, card in zip(rows, catalog.cards.values(), strict=True)
         ],
         frozenset({"window", "in $/M", "out $/M"}),
     )
@@ -83,7 +84,13 @@ def _model_row(card: Card) -> ModelRow:
         capabilities=tuple(sorted(card.capabilities)),
         fallbacks=card.fallbacks,
         simulated=card.simulated,
+        retires=card.retirement.on if card.retirement else None,
     )
+
+
+def _dated(name: str, card: Card) -> str:
+    end = card.retirement
+    return name if end is None else f"{name} ({'retired' if end.past else 'until'} {end.on})"
 
 
 def _marked(provider: str, simulated: bool) -> str:

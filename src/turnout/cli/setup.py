@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import msgspec
@@ -28,11 +28,15 @@ class CommandError(Exception):
     """A command cannot do it; the message says why and what to do next."""
 
 
+def today() -> date:
+    return datetime.now(UTC).date()
+
+
 def configuration(path: Path | None) -> schema.Config:
     """The file given, else `turnout.yaml` here, else what `turnout run` would serve. Raises `CommandError`."""
     known = load_known()
     if path is None and not CONFIG_DEFAULT.exists():
-        return demo_config(known, dict.fromkeys(known.simulated), dict(os.environ))
+        return demo_config(known, dict.fromkeys(known.simulated), dict(os.environ), today=today())
     try:
         config = load_file(path or CONFIG_DEFAULT, dict(os.environ), tuple(known.providers))
         return with_known_keys(config, known, os.environ)
