@@ -61,7 +61,7 @@ def test_models_and_providers(tmp_path: Path) -> None:
     assert len(models) >= 17
     assert all(model["input_usd_per_mtok"] is not None for model in models)
     assert len({model["provider"] for model in models}) == 6
-    assert "claude-sonnet-4-5" in turnout("models", cwd=tmp_path).stdout
+    assert "claude-sonnet-4-6" in turnout("models", cwd=tmp_path).stdout
     assert len(json.loads(turnout("providers", "--known", "--json", cwd=tmp_path).stdout)) >= 12
 
 

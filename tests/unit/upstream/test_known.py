@@ -22,9 +22,9 @@ from turnout.wire.quirks import QUIRKS, meaning
 KNOWN = load_known()
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 DEMO = (
-    "gpt-4o gpt-4o-mini gpt-5 gpt-5-mini o4-mini claude-opus-4-1 claude-sonnet-4-5 claude-haiku-4-5 gemini-2.5-pro "
-    "gemini-2.5-flash gemini-2.5-flash-lite mistral-large mistral-small deepseek-chat deepseek-reasoner llama-3.3-70b "
-    "llama-3.1-8b"
+    "gpt-4o gpt-4o-mini gpt-5.4 gpt-5.4-mini claude-opus-5-5 claude-sonnet-4-6 claude-sonnet-5-5 claude-haiku-4-5 "
+    "gemini-3.1-pro gemini-3.8-flash gemini-2.5-flash-lite mistral-large mistral-small deepseek-v4-flash deepseek-v4-pro "
+    "gpt-oss-120b gpt-oss-20b"
 ).split()
 
 
@@ -132,3 +132,9 @@ def test_what_is_retired_by_a_day() -> None:
     assert "deepseek-chat" not in KNOWN.retired(date(2026, 7, 23))
     assert "deepseek-chat" in KNOWN.retired(date(2026, 7, 24))
     assert "gpt-4o" not in KNOWN.retired(date(2027, 1, 13))
+
+
+def test_the_demo_has_no_retired_model() -> None:
+    """But one: no other model has OpenAI's older completions."""
+    demo = {name for name, model in KNOWN.models.items() if model.demo}
+    assert demo & KNOWN.retired(date(2026, 12, 20)) == {"gpt-3.5-turbo-instruct"}
