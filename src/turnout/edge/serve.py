@@ -131,7 +131,13 @@ async def _serve(gateway: Gateway, listener: socket.socket, reloading: Reload | 
     )
     port: int = listener.getsockname()[1]
     server = _Server(config, gateway, lambda: ready(gateway, port))
-    watch = asyncio.create_task(_watch(gateway, listener, reloading)) if reloading is not None else None
+    watch = None
+    if reloading is not None:
+        hangup = (
+            asyncio.Event()
+        )  # heard before anybody is told that we are ready: an unheard SIGHUP ends a process
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
+        watch = asyncio.create_task(_watch(gateway, listener, reloading, hangup))
     try:
         await server.serve(sockets=[listener])
     finally:
@@ -154,10 +160,8 @@ class Rest:
         return asked or (changing and not changed)
 
 
-async def _watch(gateway: Gateway, listener: socket.socket, reloading: Reload) -> None:
+async def _watch(gateway: Gateway, listener: socket.socket, reloading: Reload, hangup: asyncio.Event) -> None:
     """Reload when the file changes or SIGHUP comes. A file that is still being written is left until it rests."""
-    hangup = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     watcher = Watcher(reloading.path)
     rest = Rest()
     while True:
