@@ -137,7 +137,7 @@ async def _serve(gateway: Gateway, listener: socket.socket, reloading: Reload | 
             asyncio.Event()
         )  # heard before anybody is told that we are ready: an unheard SIGHUP ends a process
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
-        watch = asyncio.create_task(_watch(gateway, listener, reloading, hangup))
+        watch = asyncio.create_task(_watch(gateway, listener, reloading, Watcher(reloading.path), hangup))
     try:
         await server.serve(sockets=[listener])
     finally:
@@ -160,9 +160,10 @@ class Rest:
         return asked or (changing and not changed)
 
 
-async def _watch(gateway: Gateway, listener: socket.socket, reloading: Reload, hangup: asyncio.Event) -> None:
+async def _watch(
+    gateway: Gateway, listener: socket.socket, reloading: Reload, watcher: Watcher, hangup: asyncio.Event
+) -> None:
     """Reload when the file changes or SIGHUP comes. A file that is still being written is left until it rests."""
-    watcher = Watcher(reloading.path)
     rest = Rest()
     while True:
         with contextlib.suppress(TimeoutError):
