@@ -18,7 +18,7 @@ from bench.samples import Scenario
 
 KEY = "bench-key-0123456789abcdef"
 OPENAI_MODEL = "gpt-4o"
-ANTHROPIC_MODEL = "claude-sonnet-4-5"
+ANTHROPIC_MODEL = "claude-sonnet-4-6"
 
 Headers = tuple[tuple[str, str], ...]
 BEARER: Headers = (("authorization", f"Bearer {KEY}"),)

@@ -16,7 +16,7 @@ from tests.e2e.harness import Running
 from turnout.config import schema
 
 Seen = Literal["answered", "told", "complete", "nothing"]
-MODELS = {"openai": "gpt-4o", "anthropic": "claude-sonnet-4-5"}
+MODELS = {"openai": "gpt-4o", "anthropic": "claude-sonnet-4-6"}
 PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
 ENDS = {"openai": "data: [DONE]", "anthropic": "event: message_stop"}
 

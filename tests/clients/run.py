@@ -42,11 +42,11 @@ QUIET = {
 # Which models a run asks for: those that the scripts name; models of the other dialect's providers, so that everything is translated; auto.
 Models = Literal["named", "crossed", "auto"]
 CROSSED = {
-    "gpt-4o": "claude-sonnet-4-5",
+    "gpt-4o": "claude-sonnet-4-6",
     "gpt-4o-mini": "claude-haiku-4-5",
-    "gpt-5": "claude-sonnet-4-5",
-    "claude-sonnet-4-5": "gpt-5",
-    "gemini-2.5-flash": "claude-sonnet-4-5",
+    "gpt-5.4": "claude-sonnet-4-6",
+    "claude-sonnet-4-6": "gpt-5.4",
+    "gemini-3.8-flash": "claude-sonnet-4-6",
 }
 MODELS: tuple[Models, ...] = get_args(Models)
 _MODEL = re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(CROSSED, key=len, reverse=True))) + r")\b")

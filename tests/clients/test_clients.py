@@ -186,11 +186,11 @@ def test_the_trap_refuses_and_remembers() -> None:
 # -- other models
 def test_whole_model_names_are_replaced_and_nothing_else() -> None:
     written = (
-        'f("gpt-4o", "openai/gpt-4o-mini", "gpt-4o2", "claude --model claude-sonnet-4-5", "gemini-2.5-flash")'
+        'f("gpt-4o", "openai/gpt-4o-mini", "gpt-4o2", "claude --model claude-sonnet-4-6", "gemini-3.8-flash")'
     )
     assert asking_for("named", written) == written
     assert asking_for("crossed", written) == (
-        'f("claude-sonnet-4-5", "openai/claude-haiku-4-5", "gpt-4o2", "claude --model gpt-5", "claude-sonnet-4-5")'
+        'f("claude-sonnet-4-6", "openai/claude-haiku-4-5", "gpt-4o2", "claude --model gpt-5.4", "claude-sonnet-4-6")'
     )
     assert asking_for("auto", written) == 'f("auto", "openai/auto", "gpt-4o2", "claude --model auto", "auto")'
 
@@ -198,6 +198,6 @@ def test_whole_model_names_are_replaced_and_nothing_else() -> None:
 @each
 def test_no_model_of_a_script_is_left_as_it_was(client: Client) -> None:
     before = client.script.read_text(encoding="utf-8")
-    named = set(re.findall(r"\b(?:gpt-[45][\w-]*|claude-sonnet[\w-]*|gemini-[\d.]+[\w-]*)", before))
+    named = set(re.findall(r"\b(?:gpt-[45](?:[\w-]|\.\d)*|claude-sonnet[\w-]*|gemini-[\d.]+[\w-]*)", before))
     assert named <= CROSSED.keys()
     assert asking_for("crossed", before) != before

@@ -13,12 +13,12 @@ from tests.e2e.harness import Running
 from tests.e2e.material import PERSON_SCHEMA, WEATHER_QUESTION, WEATHER_SCHEMA, png
 
 MODELS = [
-    "claude-sonnet-4-5",
+    "claude-sonnet-4-6",
     "gpt-4o",
-    "llama-3.3-70b",
-    "deepseek-chat",
+    "gpt-oss-120b",
+    "deepseek-v4-flash",
     "mistral-large",
-    "gemini-2.5-flash",
+    "gemini-3.8-flash",
 ]
 TOOLS: Any = [{"name": "get_weather", "description": "Weather in a city", "input_schema": WEATHER_SCHEMA}]
 
@@ -133,7 +133,7 @@ async def test_parallel_tools_async(async_client: anthropic.AsyncAnthropic, mode
     assert calls_of(message) == PARIS_AND_TOKYO
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o"])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-6", "gpt-4o"])
 def test_tool_choice_and_no_parallel(client: anthropic.Anthropic, model: str) -> None:
     none = client.messages.create(**ask(model, WEATHER_QUESTION, tools=TOOLS, tool_choice={"type": "none"}))
     assert not calls_of(none)
@@ -142,7 +142,7 @@ def test_tool_choice_and_no_parallel(client: anthropic.Anthropic, model: str) ->
     assert len(calls_of(one)) == 1
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o", "gemini-2.5-pro"])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-6", "gpt-4o", "gemini-3.1-pro"])
 def test_images(client: anthropic.Anthropic, model: str) -> None:
     picture = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": png(64, 48)}}
     content = [{"type": "text", "text": "What do you see?"}, picture]
@@ -150,7 +150,7 @@ def test_images(client: anthropic.Anthropic, model: str) -> None:
     assert "64x48" in text_of(message)
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o", "gemini-2.5-pro"])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-6", "gpt-4o", "gemini-3.1-pro"])
 async def test_structured_output(async_client: anthropic.AsyncAnthropic, model: str) -> None:
     config = {"format": {"type": "json_schema", "schema": PERSON_SCHEMA}}
     message = await async_client.messages.create(
@@ -163,7 +163,7 @@ async def test_structured_output(async_client: anthropic.AsyncAnthropic, model: 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_thinking_round_trip_with_its_signature(client: anthropic.Anthropic, streamed: bool) -> None:
     arguments = ask(
-        "claude-sonnet-4-5",
+        "claude-sonnet-4-6",
         WEATHER_QUESTION,
         tools=TOOLS,
         max_tokens=16000,
@@ -190,7 +190,7 @@ def test_thinking_round_trip_with_its_signature(client: anthropic.Anthropic, str
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_reasoning_of_the_other_dialect_is_thinking(client: anthropic.Anthropic, streamed: bool) -> None:
-    arguments = ask("deepseek-reasoner", "What is 17 * 23?")
+    arguments = ask("deepseek-v4-pro", "What is 17 * 23?")
     if streamed:
         with client.messages.stream(**arguments) as stream:
             message: Any = stream.get_final_message()
@@ -211,7 +211,7 @@ def test_prompt_cache_controls_and_usage(client: anthropic.Anthropic, running: R
     system = [{"type": "text", "text": long, "cache_control": {"type": "ephemeral", "ttl": "1h"}}]
     rows = []
     for _ in range(2):
-        raw = client.messages.with_raw_response.create(**ask("claude-sonnet-4-5", "Hello", system=system))
+        raw = client.messages.with_raw_response.create(**ask("claude-sonnet-4-6", "Hello", system=system))
         usage = raw.parse().usage
         rows.append((usage, running.row(raw.headers["x-turnout-request-id"])))
     (first, first_row), (second, second_row) = rows
@@ -222,14 +222,14 @@ def test_prompt_cache_controls_and_usage(client: anthropic.Anthropic, running: R
     assert (second_row.cost_nano or 0) < (first_row.cost_nano or 0)
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o"])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-6", "gpt-4o"])
 def test_count_tokens(client: anthropic.Anthropic, model: str) -> None:
     few = client.messages.count_tokens(model=model, messages=[{"role": "user", "content": "Hello"}])
     many = client.messages.count_tokens(model=model, messages=[{"role": "user", "content": "Hello " * 500}])
     assert 0 < few.input_tokens < many.input_tokens
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o"])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-6", "gpt-4o"])
 def test_max_tokens_and_stop_sequences(client: anthropic.Anthropic, model: str) -> None:
     cut = client.messages.create(**ask(model, "Tell me about trains.", max_tokens=5))
     assert cut.stop_reason == "max_tokens"
@@ -246,4 +246,4 @@ def test_errors_have_the_sdks_own_classes(client: anthropic.Anthropic) -> None:
         client.messages.create(**ask("no-such-model", "Hi"))
     assert missing.value.body["error"]["type"] == "not_found_error"  # type: ignore[index]
     with pytest.raises(anthropic.BadRequestError):
-        client.messages.create(**ask("claude-sonnet-4-5", "Hi", extra_body={"temperature": "hot"}))
+        client.messages.create(**ask("claude-sonnet-4-6", "Hi", extra_body={"temperature": "hot"}))

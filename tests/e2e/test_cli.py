@@ -61,7 +61,7 @@ def test_models_and_providers(tmp_path: Path) -> None:
     assert len(models) >= 17
     assert all(model["input_usd_per_mtok"] is not None for model in models)
     assert len({model["provider"] for model in models}) == 6
-    assert "claude-sonnet-4-5" in turnout("models", cwd=tmp_path).stdout
+    assert "claude-sonnet-4-6" in turnout("models", cwd=tmp_path).stdout
     assert len(json.loads(turnout("providers", "--known", "--json", cwd=tmp_path).stdout)) >= 12
 
 
@@ -114,3 +114,31 @@ def test_no_gateway_and_no_log_are_said(tmp_path: Path) -> None:
     assert "no log" in turnout("logs", cwd=tmp_path).stderr
     assert turnout("logs", "--since", "yesterday", cwd=tmp_path).returncode == 2
     assert turnout("chat", "Hi", "--url", "nonsense", cwd=tmp_path).returncode == 2
+
+
+OLD = "models: {old: {provider: deepseek, id: deepseek-chat}, new: {provider: deepseek, id: deepseek-v4-flash}}\n"
+
+
+def test_a_retired_model_is_marked(tmp_path: Path) -> None:
+    (tmp_path / "turnout.yaml").write_text(OLD)
+    assert "old (retired 2026-07-24)" in turnout("models", cwd=tmp_path).stdout
+    listed = {row["name"]: row for row in json.loads(turnout("models", "--json", cwd=tmp_path).stdout)}
+    assert (listed["old"]["retires"], listed["new"]["retires"]) == ("2026-07-24", None)
+    checked = turnout("check", cwd=tmp_path)
+    assert checked.returncode == 0
+    assert "deepseek/deepseek-chat was retired by its provider on 2026-07-24" in checked.stdout
+    assert len(json.loads(turnout("check", "--json", cwd=tmp_path).stdout)["retired"]) == 1
+    for model, codes in (("old", ["model-retired"]), ("new", [])):
+        found = json.loads(turnout("route", "Hi", "--model", model, "--json", cwd=tmp_path).stdout)
+        assert [notice["code"] for notice in found["notices"]] == codes
+    assert "deepseek-v4-flash" in turnout("route", "Hi", "--model", "old", cwd=tmp_path).stdout
+
+
+def test_nothing_leads_to_a_retired_model(tmp_path: Path) -> None:
+    keys = {"OPENAI_API_KEY": "sk-1", "DEEPSEEK_API_KEY": "sk-2", "GROQ_API_KEY": "sk-3"}
+    listed = json.loads(turnout("models", "--json", cwd=tmp_path, **keys).stdout)
+    names = {row["name"] for row in listed}
+    assert "o4-mini" in names, "it can be named, and the notice says what became of it"
+    assert not {"o4-mini", "deepseek-chat"} & {name for row in listed for name in row["fallbacks"]}
+    turnout("init", cwd=tmp_path, **keys)
+    assert "o4-mini" not in (tmp_path / "turnout.yaml").read_text()

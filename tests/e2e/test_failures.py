@@ -14,8 +14,8 @@ import pytest
 from tests.e2e.harness import Running
 
 ASK: Any = [{"role": "user", "content": "What is the capital of France?"}]
-BOTH = ["gpt-4o", "claude-sonnet-4-5"]
-PROVIDER = {"gpt-4o": "openai", "claude-sonnet-4-5": "anthropic"}
+BOTH = ["gpt-4o", "claude-sonnet-4-6"]
+PROVIDER = {"gpt-4o": "openai", "claude-sonnet-4-6": "anthropic"}
 
 
 def openai_client(gateway: Running) -> openai.OpenAI:

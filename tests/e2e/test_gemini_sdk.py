@@ -13,7 +13,7 @@ from google.genai import errors, types
 from tests.e2e.harness import Running
 from tests.e2e.material import PERSON_SCHEMA, WEATHER_QUESTION, WEATHER_SCHEMA, png
 
-MODELS = ["claude-sonnet-4-5", "gpt-4o", "llama-3.3-70b", "mistral-large"]
+MODELS = ["claude-sonnet-4-6", "gpt-4o", "gpt-oss-120b", "mistral-large"]
 TOOLS = [
     types.Tool(
         function_declarations=[
@@ -107,7 +107,7 @@ def test_parallel_tools_round_trip(client: genai.Client, model: str, streamed: b
     assert "25 degrees" in str(second.text)
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o"])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-6", "gpt-4o"])
 def test_tool_choice(client: genai.Client, model: str) -> None:
     def asked(mode: str) -> types.GenerateContentResponse:
         calling = types.FunctionCallingConfig(mode=types.FunctionCallingConfigMode(mode))
@@ -120,14 +120,14 @@ def test_tool_choice(client: genai.Client, model: str) -> None:
     assert calls_of(asked("ANY"))
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o"])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-6", "gpt-4o"])
 def test_images(client: genai.Client, model: str) -> None:
     picture = types.Part.from_bytes(data=base64.b64decode(png(64, 48)), mime_type="image/png")
     reply = client.models.generate_content(model=model, contents=["What do you see?", picture])
     assert "64x48" in str(reply.text)
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o"])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-6", "gpt-4o"])
 def test_structured_output(client: genai.Client, model: str) -> None:
     shape = config(response_mime_type="application/json", response_json_schema=PERSON_SCHEMA)
     reply = client.models.generate_content(model=model, contents="Invent a person as JSON.", config=shape)
@@ -135,7 +135,7 @@ def test_structured_output(client: genai.Client, model: str) -> None:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-@pytest.mark.parametrize("model", ["deepseek-reasoner", "claude-sonnet-4-5"])
+@pytest.mark.parametrize("model", ["deepseek-v4-pro", "claude-sonnet-4-6"])
 def test_reasoning_is_thought(client: genai.Client, model: str, streamed: bool) -> None:
     thinking = config(thinking_config=types.ThinkingConfig(include_thoughts=True, thinking_budget=1024))
     arguments: dict[str, Any] = {"model": model, "contents": "What is 17 * 23?", "config": thinking}
@@ -156,7 +156,7 @@ def test_reasoning_is_thought(client: genai.Client, model: str, streamed: bool) 
     assert usage.candidates_token_count
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o"])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-6", "gpt-4o"])
 def test_limits_and_stop_sequences(client: genai.Client, model: str) -> None:
     short = types.GenerateContentConfig(max_output_tokens=5)
     cut = client.models.generate_content(model=model, contents="Tell me about trains.", config=short)
@@ -168,7 +168,7 @@ def test_limits_and_stop_sequences(client: genai.Client, model: str) -> None:
     assert "Paris" not in (stopped.text or "")
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o"])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-6", "gpt-4o"])
 def test_count_tokens(client: genai.Client, model: str) -> None:
     few = client.models.count_tokens(model=model, contents="Hello")
     many = client.models.count_tokens(model=model, contents="Hello " * 500)

@@ -68,8 +68,8 @@ def fetching(files: Files, **more: Any) -> Change:
     def change(config: schema.Config, base_urls: dict[str, str]) -> schema.Config:
         inside = (files.url.removeprefix("http://"),)
         models = dict(config.models)
-        by_value = {"quirks": (*models["claude-sonnet-4-5"].quirks, "media_by_value")}
-        models["claude-sonnet-4-5"] = replace(models["claude-sonnet-4-5"], **by_value)
+        by_value = {"quirks": (*models["claude-sonnet-4-6"].quirks, "media_by_value")}
+        models["claude-sonnet-4-6"] = replace(models["claude-sonnet-4-6"], **by_value)
         media = schema.Media(fetch=True, allow_http_hosts=inside, **more)
         return replace(config, models=models, media=media)
 
@@ -136,7 +136,7 @@ def test_a_document_reaches_a_model_that_takes_files_by_value(gateway: Running, 
 
 
 def test_an_image_reaches_a_provider_that_fetches_nothing(gateway: Running, files: Files) -> None:
-    ask_openai_s_way(gateway, "claude-sonnet-4-5", f"{files.url}/x.png")
+    ask_openai_s_way(gateway, "claude-sonnet-4-6", f"{files.url}/x.png")
     body = last_body(gateway, "anthropic")
     assert base64.b64encode(PNG).decode() in body and files.url not in body
 
@@ -192,7 +192,7 @@ def test_what_is_no_document_is_refused_by_name(gateway: Running, files: Files, 
 )
 def test_urls_that_lead_inside_are_refused(gateway: Running, url: str) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
-        ask_openai_s_way(gateway, "claude-sonnet-4-5", url)
+        ask_openai_s_way(gateway, "claude-sonnet-4-6", url)
     assert caught.value.param == "messages.0.content.1"
     assert "secret" not in str(caught.value)
 
@@ -223,7 +223,7 @@ def test_without_fetching_the_caller_learns_what_to_do(strict: Running, files: F
 
 def test_a_provider_that_takes_urls_gets_them(strict: Running) -> None:
     url = "https://example.com/x.png"
-    ask_openai_s_way(strict, "claude-sonnet-4-5", url)
+    ask_openai_s_way(strict, "claude-sonnet-4-6", url)
     assert url in last_body(strict, "anthropic")
 
 
@@ -232,7 +232,7 @@ def test_a_stand_in_that_takes_the_url_answers(tmp_path: Path) -> None:
 
     def change(config: schema.Config, base_urls: dict[str, str]) -> schema.Config:
         models = dict(config.models)
-        models["gpt-4o"] = replace(models["gpt-4o"], fallbacks=("claude-sonnet-4-5",))
+        models["gpt-4o"] = replace(models["gpt-4o"], fallbacks=("claude-sonnet-4-6",))
         return replace(config, models=models)
 
     with Running(tmp_path, change) as running:

@@ -15,11 +15,11 @@ from tests.e2e.material import PERSON_SCHEMA, WEATHER_QUESTION, WEATHER_SCHEMA, 
 
 MODELS = [
     "gpt-4o",
-    "llama-3.3-70b",
-    "deepseek-chat",
+    "gpt-oss-120b",
+    "deepseek-v4-flash",
     "mistral-large",
-    "gemini-2.5-flash",
-    "claude-sonnet-4-5",
+    "gemini-3.8-flash",
+    "claude-sonnet-4-6",
 ]
 TOOLS: Any = [
     {
@@ -155,7 +155,7 @@ async def test_parallel_tools_async(async_client: openai.AsyncOpenAI, model: str
     assert [arguments["city"] for _, arguments in calls_of(reply.choices[0].message)] == ["Paris", "Tokyo"]
 
 
-@pytest.mark.parametrize("model", ["gpt-4o", "claude-sonnet-4-5"])
+@pytest.mark.parametrize("model", ["gpt-4o", "claude-sonnet-4-6"])
 def test_tool_choice_and_no_parallel(client: openai.OpenAI, model: str) -> None:
     none = client.chat.completions.create(
         model=model, messages=user(WEATHER_QUESTION), tools=TOOLS, tool_choice="none"
@@ -172,7 +172,7 @@ def test_tool_choice_and_no_parallel(client: openai.OpenAI, model: str) -> None:
     assert len(one.choices[0].message.tool_calls or []) == 1
 
 
-@pytest.mark.parametrize("model", ["gpt-4o", "claude-sonnet-4-5", "gemini-2.5-pro"])
+@pytest.mark.parametrize("model", ["gpt-4o", "claude-sonnet-4-6", "gemini-3.1-pro"])
 def test_images(client: openai.OpenAI, model: str) -> None:
     content = [
         {"type": "text", "text": "What do you see?"},
@@ -182,7 +182,7 @@ def test_images(client: openai.OpenAI, model: str) -> None:
     assert "64x48" in (reply.choices[0].message.content or "")
 
 
-@pytest.mark.parametrize("model", ["gpt-4o", "claude-sonnet-4-5", "gemini-2.5-pro"])
+@pytest.mark.parametrize("model", ["gpt-4o", "claude-sonnet-4-6", "gemini-3.1-pro"])
 def test_structured_output(client: openai.OpenAI, model: str) -> None:
     reply = client.chat.completions.create(
         model=model, messages=user("Invent a person as JSON."), response_format=JSON_FORMAT
@@ -197,7 +197,7 @@ class Person(BaseModel):
     age: int
 
 
-@pytest.mark.parametrize("model", ["gpt-4o", "claude-sonnet-4-5"])
+@pytest.mark.parametrize("model", ["gpt-4o", "claude-sonnet-4-6"])
 async def test_structured_output_parsed_async(async_client: openai.AsyncOpenAI, model: str) -> None:
     reply = await async_client.chat.completions.parse(
         model=model, messages=user("Invent a person."), response_format=Person
@@ -206,12 +206,12 @@ async def test_structured_output_parsed_async(async_client: openai.AsyncOpenAI, 
 
 
 def test_reasoning_text_and_tokens(client: openai.OpenAI) -> None:
-    reply = client.chat.completions.create(model="deepseek-reasoner", messages=user("What is 17 * 23?"))
+    reply = client.chat.completions.create(model="deepseek-v4-pro", messages=user("What is 17 * 23?"))
     message: Any = reply.choices[0].message
     assert message.reasoning_content
     assert "391" in (message.content or "")
     hidden = client.chat.completions.create(
-        model="o4-mini", messages=user("What is 17 * 23?"), reasoning_effort="low"
+        model="gpt-5.4", messages=user("What is 17 * 23?"), reasoning_effort="low"
     )
     assert hidden.usage is not None
     assert hidden.usage.completion_tokens_details is not None
@@ -225,7 +225,7 @@ def test_reasoning_of_the_other_dialect_survives_a_round_trip(
     """Thinking, its signature and a tool call go through an OpenAI client's history back to Anthropic, which checks them."""
     messages = user(WEATHER_QUESTION)
     arguments: Any = {
-        "model": "claude-sonnet-4-5",
+        "model": "claude-sonnet-4-6",
         "messages": messages,
         "tools": TOOLS,
         "reasoning_effort": "medium",
@@ -299,7 +299,7 @@ def test_embeddings(client: openai.OpenAI, running: Running) -> None:
 def test_models(client: openai.OpenAI) -> None:
     names = [model.id for model in client.models.list()]
     assert "auto" in names
-    assert "claude-sonnet-4-5" in names
+    assert "claude-sonnet-4-6" in names
     assert client.models.retrieve("gpt-4o").id == "gpt-4o"
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("no-such-model")
@@ -315,7 +315,7 @@ def test_auto_is_routed_and_annotated(client: openai.OpenAI) -> None:
 
 
 def test_stream_annotation_is_in_the_first_and_last_chunk(client: openai.OpenAI) -> None:
-    for model in ("gpt-4o", "claude-sonnet-4-5"):
+    for model in ("gpt-4o", "claude-sonnet-4-6"):
         chunks: list[Any] = list(
             client.chat.completions.create(model=model, messages=user("Hi"), stream=True)
         )
@@ -325,7 +325,7 @@ def test_stream_annotation_is_in_the_first_and_last_chunk(client: openai.OpenAI)
         assert marked[-1].turnout["cost_usd"] > 0
 
 
-@pytest.mark.parametrize("model", ["gpt-4o", "claude-sonnet-4-5"])
+@pytest.mark.parametrize("model", ["gpt-4o", "claude-sonnet-4-6"])
 def test_max_tokens_and_stop(client: openai.OpenAI, model: str) -> None:
     cut = client.chat.completions.create(model=model, messages=user("Tell me about trains."), max_tokens=5)
     assert cut.choices[0].finish_reason == "length"
@@ -343,7 +343,7 @@ def test_n_choices(client: openai.OpenAI) -> None:
 
 def test_dropped_fields_are_told(client: openai.OpenAI) -> None:
     raw = client.chat.completions.with_raw_response.create(
-        model="claude-sonnet-4-5", messages=user("Hi"), seed=7, logit_bias={"1": 1}
+        model="claude-sonnet-4-6", messages=user("Hi"), seed=7, logit_bias={"1": 1}
     )
     assert "seed" in raw.headers["x-turnout-dropped"]
 

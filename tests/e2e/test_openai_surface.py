@@ -106,23 +106,23 @@ def test_moderations(client: openai.OpenAI, running: Running) -> None:
 
 # -- images
 def test_images(client: openai.OpenAI, running: Running) -> None:
-    reply = client.images.generate(model="gpt-image-1", prompt="a railway switch", n=2, quality="medium")
+    reply = client.images.generate(model="gpt-image-2", prompt="a railway switch", n=2, quality="medium")
     assert reply.data is not None and reply.usage is not None
     pictures = [base64.b64decode(image.b64_json or "") for image in reply.data]
     assert [picture[:4] for picture in pictures] == [b"\x89PNG"] * 2
     row = last_row(running, "images")
     assert (row.input_tokens, row.output_tokens) == (reply.usage.input_tokens, 2 * 1056)
-    assert row.cost_nano == reply.usage.input_tokens * 5000 + 2 * 1056 * 40_000
+    assert row.cost_nano == reply.usage.input_tokens * 5000 + 2 * 1056 * 30_000
 
 
 @pytest.mark.parametrize("edit", [False, True])
 def test_streamed_images(client: openai.OpenAI, running: Running, edit: bool) -> None:
     if edit:
         events: Any = client.images.edit(
-            model="gpt-image-1", image=picture(8), prompt="bluer", stream=True, partial_images=1
+            model="gpt-image-2", image=picture(8), prompt="bluer", stream=True, partial_images=1
         )
     else:
-        events = client.images.generate(model="gpt-image-1", prompt="x", stream=True, partial_images=1)
+        events = client.images.generate(model="gpt-image-2", prompt="x", stream=True, partial_images=1)
     kind = "image_edit" if edit else "image_generation"
     assert [event.type for event in events] == [f"{kind}.partial_image", f"{kind}.completed"]
     row = last_row(running, "image_edits" if edit else "images")
@@ -134,14 +134,14 @@ def test_edits(client: openai.OpenAI, running: Running) -> None:
     """The files arrive as they left; their tokens cost what images cost."""
     one, other = picture(8), picture(16)
     reply = client.images.edit(
-        model="openai/gpt-image-1", image=[("a.png", one), ("b.png", other)], prompt="bluer", n=1
+        model="openai/gpt-image-2", image=[("a.png", one), ("b.png", other)], prompt="bluer", n=1
     )
     assert reply.usage is not None
     shown = reply.usage.input_tokens_details
     row = last_row(running, "image_edits")
-    assert row.cost_nano == shown.text_tokens * 5000 + shown.image_tokens * 10_000 + 272 * 40_000
+    assert row.cost_nano == shown.text_tokens * 5000 + shown.image_tokens * 8_000 + 272 * 30_000
     url = running.url + "/v1/images/variations"
-    assert httpx2.post(url, data={"model": "gpt-image-1"}, files={"image": ("a.png", one)}).json()["data"]
+    assert httpx2.post(url, data={"model": "gpt-image-2"}, files={"image": ("a.png", one)}).json()["data"]
     assert last_row(running, "image_variations").cost_nano
 
 
@@ -241,7 +241,7 @@ def test_models_that_cannot(client: openai.OpenAI, running: Running) -> None:
         ("auto", "bad_request"),
         ("auto:light", "bad_request"),
         ("no-such-model", "unknown_model"),
-        ("claude-opus-4-1", "unsupported"),
+        ("claude-opus-5-5", "unsupported"),
         ("whisper-1", "unsupported"),
     ):
         with pytest.raises(openai.APIStatusError) as refused:
@@ -266,7 +266,7 @@ def test_budgets(client: openai.OpenAI, running: Running) -> None:
         assert refused.value.code == "budget_exceeded"
     with pytest.raises(openai.APIStatusError) as refused:
         client.images.generate(
-            model="gpt-image-1", prompt="x", extra_headers={"x-turnout-budget-usd": "0.01"}
+            model="gpt-image-2", prompt="x", extra_headers={"x-turnout-budget-usd": "0.01"}
         )
     assert refused.value.code == "budget_exceeded"
 
@@ -329,7 +329,7 @@ def test_broken_sound_never_looks_whole(
 def test_broken_events_end_with_an_error(client: openai.OpenAI, healthy: Running) -> None:
     healthy.fault("openai", {"kind": "cut_after", "chunks": 1, "clean": True})
     streams: list[Any] = [
-        client.images.generate(model="gpt-image-1", prompt="x", stream=True, partial_images=2),
+        client.images.generate(model="gpt-image-2", prompt="x", stream=True, partial_images=2),
         client.completions.create(model="gpt-3.5-turbo-instruct", prompt="capital of France?", stream=True),
     ]
     for stream in streams:
@@ -345,7 +345,7 @@ def test_what_the_provider_refuses(client: openai.OpenAI, running: Running) -> N
     with pytest.raises(openai.BadRequestError, match="Missing required parameter: 'voice'"):
         client.audio.speech.create(model="tts-1", input="x", voice="")
     with pytest.raises(openai.BadRequestError, match="unsupported image"):
-        client.images.edit(model="gpt-image-1", image=b"no picture", prompt="x")
+        client.images.edit(model="gpt-image-2", image=b"no picture", prompt="x")
 
 
 def test_fallback_with_another_model_in_the_form(tmp_path: Path) -> None:

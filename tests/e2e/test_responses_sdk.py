@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from tests.e2e.harness import Running
 from tests.e2e.material import PERSON_SCHEMA, WEATHER_QUESTION, WEATHER_SCHEMA, png
 
-MODELS = ["claude-sonnet-4-5", "gpt-4o", "llama-3.3-70b", "mistral-large"]
+MODELS = ["claude-sonnet-4-6", "gpt-4o", "gpt-oss-120b", "mistral-large"]
 TOOLS: Any = [
     {
         "type": "function",
@@ -111,7 +111,7 @@ def test_parallel_tools_round_trip(client: openai.OpenAI, model: str, streamed: 
     assert "25 degrees" in second.output_text
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o"])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-6", "gpt-4o"])
 def test_tool_choice(client: openai.OpenAI, model: str) -> None:
     def asked(choice: Any, **more: Any) -> Any:
         return client.responses.create(
@@ -124,7 +124,7 @@ def test_tool_choice(client: openai.OpenAI, model: str) -> None:
     assert len(calls_of(named)) == 1
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o"])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-6", "gpt-4o"])
 def test_images(client: openai.OpenAI, model: str) -> None:
     picture = {"type": "input_image", "image_url": f"data:image/png;base64,{png(64, 48)}", "detail": "auto"}
     content: Any = [{"type": "input_text", "text": "What do you see?"}, picture]
@@ -138,7 +138,7 @@ class Person(BaseModel):
     hobbies: list[str]
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o"])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-6", "gpt-4o"])
 def test_structured_output(client: openai.OpenAI, model: str) -> None:
     parsed = client.responses.parse(model=model, input="Invent a person as JSON.", text_format=Person)
     assert isinstance(parsed.output_parsed, Person)
@@ -150,7 +150,7 @@ def test_structured_output(client: openai.OpenAI, model: str) -> None:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-@pytest.mark.parametrize("model", ["deepseek-reasoner", "claude-sonnet-4-5"])
+@pytest.mark.parametrize("model", ["deepseek-v4-pro", "claude-sonnet-4-6"])
 def test_reasoning_round_trip(client: openai.OpenAI, model: str, streamed: bool) -> None:
     items: list[Any] = [{"role": "user", "content": "What is 17 * 23?"}]
     arguments: dict[str, Any] = {
@@ -169,14 +169,14 @@ def test_reasoning_round_trip(client: openai.OpenAI, model: str, streamed: bool)
     shown = [part.text for item in thoughts for part in (*item.summary, *(item.content or ()))]
     assert "".join(shown)
     assert "391" in first.output_text
-    if model == "deepseek-reasoner":  # the other does not say
+    if model == "deepseek-v4-pro":  # the other does not say
         assert first.usage.output_tokens_details.reasoning_tokens
     items += [item.to_dict() for item in first.output]
     items.append({"role": "user", "content": "Thanks"})
     assert client.responses.create(**arguments).output_text
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o"])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-6", "gpt-4o"])
 def test_output_limit_is_incomplete(client: openai.OpenAI, model: str) -> None:
     cut = client.responses.create(model=model, input="Tell me about trains.", max_output_tokens=16)
     assert cut.status == "incomplete"
@@ -203,7 +203,7 @@ def test_errors_have_the_sdks_own_classes(client: openai.OpenAI) -> None:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o"])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-6", "gpt-4o"])
 def test_a_conversation_by_reference(client: openai.OpenAI, model: str, streamed: bool) -> None:
     """A tool's result is sent by itself: the call that it answers is remembered, for providers that remember nothing."""
     arguments: dict[str, Any] = {"model": model, "tools": TOOLS}
@@ -220,7 +220,7 @@ def test_a_conversation_by_reference(client: openai.OpenAI, model: str, streamed
             strict=True,
         )
     ]
-    other = "gpt-4o" if model.startswith("claude") else "claude-sonnet-4-5"
+    other = "gpt-4o" if model.startswith("claude") else "claude-sonnet-4-6"
     for answering in (model, other):  # and the conversation may move
         arguments["model"] = answering
         second = client.responses.create(previous_response_id=first.id, input=results, **arguments)
@@ -252,7 +252,7 @@ def test_what_is_not_stored_cannot_be_referred_to(client: openai.OpenAI) -> None
         client.responses.create(model="gpt-4o", input="Thanks", previous_response_id=first.id)
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gpt-4o"])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-6", "gpt-4o"])
 def test_count_tokens(client: openai.OpenAI, model: str) -> None:
     few = client.responses.input_tokens.count(model=model, input="Hello")
     many = client.responses.input_tokens.count(model=model, input="Hello " * 500)

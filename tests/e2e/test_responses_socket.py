@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.e2e.harness import Running
 
-MODELS = ["claude-sonnet-4-5", "gpt-4o"]
+MODELS = ["claude-sonnet-4-6", "gpt-4o"]
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ async def test_the_official_sdk(running: Running, model: str) -> None:
 async def test_turns_are_calls_of_their_own(socket: ClientConnection, running: Running) -> None:
     rows = []
     for model, question, answer in (
-        ("claude-sonnet-4-5", "What is the capital of France?", "Paris"),
+        ("claude-sonnet-4-6", "What is the capital of France?", "Paris"),
         ("gpt-4o", "Name the capital of Italy", "Rome"),
         ("auto", "What is the capital of France?", "Paris"),
     ):
@@ -87,7 +87,7 @@ async def test_turns_are_calls_of_their_own(socket: ClientConnection, running: R
         assert answer in text_of(found)
         assert found[-1]["type"] == "response.completed"
         rows.append(running.row(found[-1]["turnout"]["request_id"]))
-    assert [row.requested_model for row in rows] == ["claude-sonnet-4-5", "gpt-4o", "auto"]
+    assert [row.requested_model for row in rows] == ["claude-sonnet-4-6", "gpt-4o", "auto"]
     assert all(row.cost_nano and row.dialect == "openai_responses" for row in rows)
 
 

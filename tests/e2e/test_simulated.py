@@ -125,8 +125,8 @@ def test_a_reload_may_want_the_first_simulated_provider(tmp_path: Path) -> None:
     with Process("serve", cwd=tmp_path) as process:
         url = process.ready().url
         file.write_text(
-            "providers: {groq: {simulated: true}}\nmodels: {llama-3.1-8b: {provider: groq}}\nserver: {port: 0}\n"
+            "providers: {groq: {simulated: true}}\nmodels: {gpt-oss-20b: {provider: groq}}\nserver: {port: 0}\n"
         )
         process.wait_for("configuration reloaded")
-        assert "Paris" in httpx2.post(url + CHAT, json=body("llama-3.1-8b"), timeout=30).text
+        assert "Paris" in httpx2.post(url + CHAT, json=body("gpt-oss-20b"), timeout=30).text
         assert process.stop() == 0

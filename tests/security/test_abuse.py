@@ -109,7 +109,7 @@ def test_malformed_bodies(fortress: Running, path: str, body: bytes) -> None:
 
 def test_wrong_types_across_dialects_name_the_field(fortress: Running) -> None:
     wrong = {
-        "model": "claude-sonnet-4-5",
+        "model": "claude-sonnet-4-6",
         "messages": [{"role": "user", "content": "Hi"}],
         "temperature": "hot",
     }

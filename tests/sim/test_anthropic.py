@@ -12,13 +12,13 @@ from tests.e2e.material import PERSON_SCHEMA, WEATHER_QUESTION, WEATHER_SCHEMA, 
 from tests.sim.conftest import KEY, Providers
 
 TOOLS: Any = [{"name": "get_weather", "description": "Weather in a city", "input_schema": WEATHER_SCHEMA}]
-MODELS = ["claude-opus-4-1", "claude-sonnet-4-5", "claude-haiku-4-5"]
+MODELS = ["claude-opus-5-5", "claude-sonnet-5-5", "claude-sonnet-4-6", "claude-haiku-4-5"]
 MAGIC = "ANTHROPIC_MAGIC_STRING_TRIGGER_REDACTED_THINKING_46C9A13E193C177646C7398A98432ECCCE4C1253D5E2D82641AC0E52CC2876CB"
 
 
 def ask(text: Any, **more: Any) -> Any:
     return {
-        "model": "claude-sonnet-4-5",
+        "model": "claude-sonnet-4-6",
         "max_tokens": 4000,
         "messages": [{"role": "user", "content": text}],
         **more,
@@ -150,7 +150,7 @@ def test_prompt_cache(providers: Providers, ttl: str) -> None:
 def test_count_tokens_and_models(providers: Providers) -> None:
     messages: Any = [{"role": "user", "content": "Hello " * 50}]
     with providers.anthropic() as client:
-        counted = client.messages.count_tokens(model="claude-sonnet-4-5", messages=messages)
+        counted = client.messages.count_tokens(model="claude-sonnet-4-6", messages=messages)
         said = client.messages.create(**ask("Hello " * 50))
         assert counted.input_tokens == said.usage.input_tokens
         assert {model.id for model in client.models.list()} == set(MODELS)
@@ -178,7 +178,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"messages": [HI, {"role": "assistant", "content": [USE]}, HI]}, "without `tool_result` blocks"),
     ({"messages": [{"role": "user", "content": [RESULT]}]}, "unexpected `tool_use_id`"),
     (
-        {"messages": [{"role": "user", "content": "word " * 200_000}]},
+        {"model": "claude-haiku-4-5", "messages": [{"role": "user", "content": "word " * 200_000}]},
         "prompt is too long: .* > 200000 maximum",
     ),
     ({"thinking": {"type": "enabled", "budget_tokens": 10}}, "greater than or equal to 1024"),

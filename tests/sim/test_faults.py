@@ -232,7 +232,7 @@ async def test_a_paced_stream_takes_its_time() -> None:
         url = server.base_urls["groq"]
         async with openai.AsyncOpenAI(base_url=url, api_key=KEY, max_retries=0, timeout=1) as client:
             with pytest.raises(openai.APITimeoutError):
-                await client.chat.completions.create(model="llama-3.1-8b-instant", messages=ASK, stream=True)
+                await client.chat.completions.create(model="openai/gpt-oss-20b", messages=ASK, stream=True)
     finally:
         await server.close()
 

@@ -57,7 +57,7 @@ OPENAI = {
     "response_format": {"type": "json_schema", "json_schema": {"name": "p", "schema": SCHEMA}},
 }
 ANTHROPIC = {
-    "model": "claude-sonnet-4-5",
+    "model": "claude-sonnet-4-6",
     "max_tokens": 2000,
     "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
     "messages": [
@@ -156,7 +156,7 @@ def test_a_signature_that_is_no_ascii_is_refused(providers: Providers) -> None:
     said = {"role": "assistant", "content": [thought, {"type": "text", "text": "Yes."}]}
     asked = {"role": "user", "content": "Are you sure?"}
     connection = connect(providers, "anthropic")
-    body = {"model": "claude-sonnet-4-5", "max_tokens": 10, "messages": [asked, said, asked]}
+    body = {"model": "claude-sonnet-4-6", "max_tokens": 10, "messages": [asked, said, asked]}
     connection.request("POST", "/v1/messages", json.dumps(body), HEADERS)
     reply = connection.getresponse()
     assert reply.status == 400
@@ -231,7 +231,7 @@ def test_an_unknown_fault_in_the_header_is_refused(providers: Providers) -> None
 def test_hidden_reasoning_counts_towards_the_limit(providers: Providers) -> None:
     with providers.openai() as client:
         reply = client.chat.completions.create(
-            model="gpt-5", messages=[{"role": "user", "content": "Hi"}], max_completion_tokens=16
+            model="gpt-5.4", messages=[{"role": "user", "content": "Hi"}], max_completion_tokens=16
         )
     assert reply.choices[0].finish_reason == "length"
     assert reply.usage is not None

@@ -20,10 +20,10 @@ CHAT = [
 ]
 ONE_EACH = [
     ("openai", "gpt-4o"),
-    ("groq", "llama-3.3-70b-versatile"),
-    ("deepseek", "deepseek-chat"),
+    ("groq", "openai/gpt-oss-120b"),
+    ("deepseek", "deepseek-v4-flash"),
     ("mistral", "mistral-large-latest"),
-    ("google", "gemini-2.5-flash"),
+    ("google", "gemini-3.8-flash"),
 ]
 TOOLS: Any = [
     {
@@ -158,22 +158,22 @@ def test_reasoning(providers: Providers) -> None:
     question = user("What is 17 * 23?")
     with providers.openai("deepseek") as client:
         message: Any = (
-            client.chat.completions.create(model="deepseek-reasoner", messages=question).choices[0].message
+            client.chat.completions.create(model="deepseek-v4-pro", messages=question).choices[0].message
         )
         assert "391" in message.reasoning_content
         chunks: list[Any] = list(
-            client.chat.completions.create(model="deepseek-reasoner", messages=question, stream=True)
+            client.chat.completions.create(model="deepseek-v4-pro", messages=question, stream=True)
         )
         told = "".join(
             getattr(c.choices[0].delta, "reasoning_content", None) or "" for c in chunks if c.choices
         )
         assert told == message.reasoning_content
     with providers.openai() as other:
-        hidden = other.chat.completions.create(model="o4-mini", messages=question)
+        hidden = other.chat.completions.create(model="gpt-5.4", messages=question)
         assert hidden.usage is not None
         assert hidden.usage.completion_tokens_details is not None
         assert hidden.usage.completion_tokens_details.reasoning_tokens
-        cut = other.chat.completions.create(model="o4-mini", messages=question, max_completion_tokens=10)
+        cut = other.chat.completions.create(model="gpt-5.4", messages=question, max_completion_tokens=10)
         assert (cut.choices[0].message.content, cut.choices[0].finish_reason) == ("", "length")
 
 
@@ -205,7 +205,7 @@ def test_automatic_cache(providers: Providers) -> None:
     assert 1024 <= (second.prompt_tokens_details.cached_tokens or 0) <= second.prompt_tokens
     with providers.openai("deepseek") as other:
         for _ in range(2):
-            usage: Any = other.chat.completions.create(model="deepseek-chat", messages=messages).usage
+            usage: Any = other.chat.completions.create(model="deepseek-v4-flash", messages=messages).usage
     assert usage.prompt_cache_hit_tokens + usage.prompt_cache_miss_tokens == usage.prompt_tokens
     assert usage.prompt_cache_hit_tokens
 
@@ -229,7 +229,7 @@ def test_embeddings(providers: Providers, provider: str, model: str, size: int) 
 
 def test_models(providers: Providers) -> None:
     with providers.openai("google") as client:
-        assert "gemini-2.5-pro" in [model.id for model in client.models.list()]
+        assert "gemini-3.1-pro-preview" in [model.id for model in client.models.list()]
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
@@ -238,8 +238,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"temperature": 9}, "invalid_value"),
     ({"max_tokens": 10**6}, "invalid_value"),
     ({"messages": user("word " * 120_000)}, "context_length_exceeded"),
-    ({"model": "o4-mini", "max_tokens": 5}, "unsupported_parameter"),
-    ({"model": "gpt-5", "temperature": 0.2}, "unsupported_value"),
+    ({"model": "gpt-5.4", "max_tokens": 5}, "unsupported_parameter"),
+    ({"model": "gpt-5.4", "temperature": 0.2}, "unsupported_value"),
     ({"model": "nope"}, "model_not_found"),
 ]
 
@@ -320,7 +320,7 @@ def events(providers: Providers, provider: str, **body: Any) -> list[Any]:
 
 
 def test_each_provider_streams_in_its_own_way(providers: Providers) -> None:
-    groq = events(providers, "groq", model="llama-3.1-8b-instant", tools=TOOLS)
+    groq = events(providers, "groq", model="openai/gpt-oss-20b", tools=TOOLS)
     assert "x_groq" in groq[0]
     assert groq[-1]["x_groq"]["usage"] == groq[-1]["usage"]
     assert [c["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"] for c in groq[1:3]] == [
@@ -338,6 +338,6 @@ def test_each_provider_streams_in_its_own_way(providers: Providers) -> None:
     assert all(event["obfuscation"] for event in asked[:-1])
     unasked = events(providers, "openai", model="gpt-4o", tools=TOOLS)
     assert all("usage" not in event for event in unasked)
-    deepseek = events(providers, "deepseek", model="deepseek-chat", tools=TOOLS)
+    deepseek = events(providers, "deepseek", model="deepseek-v4-flash", tools=TOOLS)
     assert deepseek[0]["usage"] is None
     assert deepseek[-1]["usage"]["prompt_cache_miss_tokens"]

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from turnout.cli import advice
-from turnout.cli.setup import catalog_of
+from turnout.cli.setup import catalog_of, today
 from turnout.cli.terminal import CommandError, counted, note, out, print_json
 from turnout.config.defaults import init_text, with_known_keys
 from turnout.config.load import ConfigError, Problem, read_file
+from turnout.routing.weighing import retired_of
 from turnout.upstream.catalog import Catalog
 from turnout.upstream.known import load_known
 
@@ -24,7 +25,7 @@ def init(path: Path, force: bool, as_json: bool) -> int:
     ]
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(init_text(known, found))
+            file.write(init_text(known, found, today()))
     except FileExistsError:
         raise CommandError(f"{path} is there already; `--force` overwrites it", "file_exists") from None
     except OSError as error:
@@ -50,15 +51,22 @@ def check(path: Path, strict: bool, as_json: bool) -> int:
         raise CommandError(f"cannot read {path}: {error.strerror}", "no_file") from None
     if strict:
         problems, warnings = (*problems, *warnings), ()
+    retired = [notice.message for card in catalog.cards.values() for notice in retired_of(card)]
     unpriced = sorted(name for name, card in catalog.cards.items() if card.price is None)
     if as_json:
         print_json(
             {"ok": False, "problems": problems, "warnings": warnings}
             if problems
-            else {"ok": True, "models": len(catalog.cards), "unpriced": unpriced, "warnings": warnings}
+            else {
+                "ok": True,
+                "models": len(catalog.cards),
+                "unpriced": unpriced,
+                "retired": retired,
+                "warnings": warnings,
+            }
         )
     else:
-        _show(path, problems, warnings, catalog, unpriced)
+        _show(path, problems, warnings, catalog, retired, unpriced)
     return 1 if problems else 0
 
 
@@ -80,6 +88,7 @@ def _show(
     problems: Sequence[Problem],
     warnings: Sequence[Problem],
     catalog: Catalog,
+    retired: Sequence[str],
     unpriced: Sequence[str],
 ) -> None:
     for problem in problems:
@@ -92,6 +101,8 @@ def _show(
     found = f"{counted(len(catalog.cards), 'model')} of {counted(len(providers), 'provider')}"
     but = f", with {counted(len(warnings), 'warning')}" if warnings else ""
     out(f"{path} is fine{but}: {found}.")
+    for text in retired:
+        out(f"{text}.")
     if unpriced:
         whose = "its" if len(unpriced) == 1 else "their"
         out(f"No price is known for {', '.join(unpriced)}: {whose} cost will be recorded as unknown.")

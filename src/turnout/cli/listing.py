@@ -30,6 +30,7 @@ class ModelRow(Struct, frozen=True):
     fallbacks: tuple[str, ...]
     simulated: bool
     aliases: tuple[str, ...]
+    retires: str | None
 
 
 class ProviderRow(Struct, frozen=True):
@@ -54,7 +55,7 @@ def models(path: Path | None, as_json: bool) -> int:
         ["model", "aliases", "provider", "tier", "window", "in $/M", "out $/M", "fallbacks"],
         [
             [
-                row.name,
+                _dated(row.name, card),
                 ", ".join(row.aliases),
                 _marked(row.provider, row.simulated),
                 row.tier,
@@ -63,7 +64,7 @@ def models(path: Path | None, as_json: bool) -> int:
                 _price(row.output_usd_per_mtok),
                 ", ".join(row.fallbacks),
             ]
-            for row in rows
+            for row, card in zip(rows, catalog.cards.values(), strict=True)
         ],
         frozenset({"window", "in $/M", "out $/M"}),
     )
@@ -86,7 +87,13 @@ def _model_row(card: Card, aliases: tuple[str, ...]) -> ModelRow:
         fallbacks=card.fallbacks,
         simulated=card.simulated,
         aliases=aliases,
+        retires=card.retirement.on if card.retirement else None,
     )
+
+
+def _dated(name: str, card: Card) -> str:
+    end = card.retirement
+    return name if end is None else f"{name} ({'retired' if end.past else 'until'} {end.on})"
 
 
 def _marked(provider: str, simulated: bool) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from turnout.cli.setup import today
 from turnout.cli.terminal import counted
 from turnout.config import schema
 from turnout.config.defaults import (
@@ -74,7 +75,7 @@ def run(host: str, port: int, seed: int, speed: float, simulate: bool) -> int:
     environ = dict(os.environ)
     known = load_known()
     simulation = _Simulation(known, seed, speed)
-    config = demo_config(known, dict.fromkeys(known.simulated), environ, simulate)
+    config = demo_config(known, dict.fromkeys(known.simulated), environ, simulate, today())
     config = _with_address(config, host, port)
     try:
         if not config.models:

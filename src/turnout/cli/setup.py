@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import ChainMap
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from turnout.cli.terminal import CommandError
@@ -40,11 +40,15 @@ def loaded(path: Path | None) -> Loaded | None:
         raise CommandError(f"cannot read {path or CONFIG_DEFAULT}: {error.strerror}", "no_file") from None
 
 
+def today() -> date:
+    return datetime.now(UTC).date()
+
+
 def configuration(path: Path | None) -> schema.Config:
     """As `loaded`, else what `turnout run` would serve; with the keys and addresses that the environment gives."""
     known, found = load_known(), loaded(path)
     if found is None:
-        return demo_config(known, dict.fromkeys(known.simulated), dict(os.environ))
+        return demo_config(known, dict.fromkeys(known.simulated), dict(os.environ), today=today())
     return with_known_keys(found.config, known, _with_stand_ins(known))
 
 

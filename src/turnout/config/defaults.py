@@ -6,7 +6,8 @@ providers with the nearest tier, tasks go to the tier that they need. Credential
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from typing import Protocol, get_args
 
 from msgspec.structs import replace
@@ -70,15 +71,21 @@ class Known(Protocol):
     def models(self) -> Mapping[str, KnownModel]: ...
     @property
     def simulated(self) -> Sequence[str]: ...
+    def retired(self, today: date) -> Collection[str]: ...
 
 
 def demo_config(
-    known: Known, base_urls: Mapping[str, str | None], env: Mapping[str, str], simulate: bool = False
+    known: Known,
+    base_urls: Mapping[str, str | None],
+    env: Mapping[str, str],
+    simulate: bool = False,
+    today: date = date.min,
 ) -> Config:
     """All known models of the providers whose keys `env` has; where it has no provider's key at all, the demo's, simulated.
 
     Nothing is invented for somebody who has a real key, unless it is wanted: with `simulate`, the demo's models of all other
     providers are there beside the real ones. `base_urls` has the providers that can be simulated, and where they are.
+    What is retired by `today` can be named, but nothing leads to it.
     """
     simulate = simulate or not providers_with_keys(known, env)
     models = {
@@ -93,9 +100,13 @@ def demo_config(
             name: _real(provider, env) or _simulated(name, provider, base_urls[name])
             for name, provider in providers.items()
         },
-        models=_models(models),
-        routing=_routing(models),
+        models=_models(models, _without(models, known.retired(today))),
+        routing=_routing(_without(models, known.retired(today))),
     )
+
+
+def _without(models: Mapping[str, KnownModel], retired: Collection[str]) -> dict[str, KnownModel]:
+    return {name: model for name, model in models.items() if name not in retired}
 
 
 def providers_with_keys(known: Known, env: Mapping[str, str]) -> tuple[str, ...]:
@@ -154,13 +165,13 @@ def _simulated(name: str, provider: KnownProvider, url: str | None) -> Provider:
     return Provider(base_url=url, api_key=f"sim-{name}", dialect=provider.simulated_dialect, simulated=True)
 
 
-def _models(models: Mapping[str, KnownModel]) -> dict[str, Model]:
+def _models(models: Mapping[str, KnownModel], current: Mapping[str, KnownModel]) -> dict[str, Model]:
     return {
         name: Model(
             provider=model.provider,
             id=model.id if model.id != name else None,
             tier=model.tier,
-            fallbacks=fallbacks_of(name, models),
+            fallbacks=fallbacks_of(name, {**current, name: model}),
         )
         for name, model in models.items()
     }
@@ -254,15 +265,16 @@ _KEYS = """\
 """
 
 
-def init_text(known: Known, found: Sequence[str]) -> str:
+def init_text(known: Known, found: Sequence[str], today: date = date.min) -> str:
     """YAML that loads where the variables of the `found` providers are set; all other providers are comments.
 
-    Where none is found it runs all the same, on the demo's models, simulated.
+    Where none is found it runs all the same, on the demo's models, simulated. What is retired by `today` is left out.
     """
     simulated = () if found else known.simulated
+    models = _without(known.models, known.retired(today))
     active = {
         name: model
-        for name, model in known.models.items()
+        for name, model in models.items()
         if model.provider in found or (model.demo and model.provider in simulated)
     }
     parts = [_HEAD]
@@ -270,7 +282,7 @@ def init_text(known: Known, found: Sequence[str]) -> str:
         parts.append(_NO_KEYS)
     lines = [_provider_line(name, known, name in found, name in simulated) for name in known.providers]
     parts.append("providers:\n" + "".join(lines))
-    parts.append("models:\n" + "".join(_model_line(name, known.models, active) for name in known.models))
+    parts.append("models:\n" + "".join(_model_line(name, models, active) for name in models))
     if active:
         parts.append(_routing_text(active))
     parts.append(_KEYS)

@@ -34,7 +34,7 @@ providers:
   house: {dialect: openai_chat, base_url: "http://127.0.0.1:8000/v1", tags: [eu]}
 models:
   gpt-4o: {provider: openai, fallbacks: [claude-sonnet, llama-house]}
-  claude-sonnet: {provider: anthropic, id: claude-sonnet-4-5, tier: large, fallbacks: [gpt-4o]}
+  claude-sonnet: {provider: anthropic, id: claude-sonnet-4-6, tier: large, fallbacks: [gpt-4o]}
   llama-house: {provider: house, id: llama-3.3-70b, tier: light, price: {input: 0, output: 0}}  # USD per million tokens
 routing:
   tiers: {light: [llama-house, gpt-4o], standard: [gpt-4o], large: [claude-sonnet]}   # what `auto` chooses from, best first

@@ -69,6 +69,14 @@ class Deadlines(Struct, frozen=True):
     total_ms: int = 600_000
 
 
+class Retirement(Struct, frozen=True):
+    """The day (ISO) on which the provider takes a model away, whether it has come, and the model it recommends instead."""
+
+    on: str
+    past: bool
+    successor: str | None = None
+
+
 class Card(Struct, frozen=True):
     """One model at one provider.
 
@@ -93,6 +101,7 @@ class Card(Struct, frozen=True):
     deadlines: Deadlines = Deadlines()
     label: str = ""
     simulated: bool = False
+    retirement: Retirement | None = None
 
     def __post_init__(self) -> None:
         force_setattr(self, "label", f"{self.provider}/{self.id}")

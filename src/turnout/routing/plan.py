@@ -66,6 +66,7 @@ from turnout.routing.weighing import (
     one_vector_space,
     only_cheaper,
     refuse_downgrade,
+    retired_of,
     verdicts_of,
 )
 
@@ -488,9 +489,12 @@ def _plan(
         task=task,
         tokens=tokens,
         verdicts=verdicts_of(weighed) if ask.explained else (),
-        notices=()
+        notices=retired_of(weighed[0].ranked.card)
         if weighed[0].refusal is None
-        else notices_of(weighed, kept[0], ask.requested not in AUTO_NAMES),
+        else (
+            *retired_of(weighed[0].ranked.card),
+            *notices_of(weighed, kept[0], ask.requested not in AUTO_NAMES),
+        ),
         estimated_cost_nano=kept[0].cost,
         violations=violations,
     )

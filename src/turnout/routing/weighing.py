@@ -12,7 +12,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from turnout.core.call import Notice, Verdict
-from turnout.core.card import TIERS
+from turnout.core.card import TIERS, Card
 from turnout.core.errors import CallFailed, Kind, Removal, Violation, fail
 from turnout.core.money import NANO_PER_USD
 from turnout.routing.constraints import KIND_BY_STAGE, Refusal, stage
@@ -112,6 +112,15 @@ def _terms(ranked: Ranked, cost: int | None) -> dict[str, float]:
     if cost is None:
         return {"tier_fit": ranked.tier_fit, "task_fit": ranked.task_fit}
     return {"tier_fit": ranked.tier_fit, "task_fit": ranked.task_fit, "cost_usd": cost / NANO_PER_USD}
+
+
+def retired_of(card: Card) -> tuple[Notice, ...]:
+    """A first choice that its provider has taken away: whoever named it had better name another."""
+    end = card.retirement
+    if end is None or not end.past:
+        return ()
+    instead = f"; {end.successor} takes its place" if end.successor else ""
+    return (Notice("model-retired", f"{card.label} was retired by its provider on {end.on}{instead}"),)
 
 
 def notices_of(weighed: list[Weighed], kept: Weighed, by_name: bool) -> tuple[Notice, ...]:

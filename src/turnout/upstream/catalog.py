@@ -9,15 +9,16 @@ knows nothing of routing or of requests.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, time
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from turnout.config import schema
 from turnout.config.addresses import blanks, corrected
 from turnout.core.call import PASSED, Envelope, Op
-from turnout.core.card import Capability, Card, Deadlines, Tier
+from turnout.core.card import Capability, Card, Deadlines, Retirement, Tier
 from turnout.core.model import DialectName
 from turnout.core.money import PICO_PER_USD, MediaRates, Price, Rates, usd_per_mtok
 from turnout.upstream.known import Known, KnownModel, KnownProvider
@@ -68,8 +69,8 @@ class Route(Struct, frozen=True):
 class Catalog(Struct, frozen=True):
     """`cards` by model name; `names` maps every further name that callers may type to a card's name.
 
-    `prices_until` is when a price that depends on date or hour of the day has to be looked up again. `shares`: is any provider's keep
-    for every key?
+    `prices_until` is when a price or a retirement that depends on date or hour of the day has to be looked up again.
+    `shares`: is any provider's keep for every key?
     """
 
     cards: Mapping[str, Card]
@@ -94,6 +95,7 @@ class _Site(Struct, frozen=True):
     deadlines: Deadlines
     simulated: bool
     shared: bool
+    genuine: bool  # the provider itself, or a simulation of it, and not somebody else at another address
 
 
 def build(
@@ -115,7 +117,14 @@ def build(
         if fact is not None and fact.until is not None and model.price is None:
             until = fact.until if until is None else min(until, fact.until)
         _check_quirks(f"models.{name}.quirks", model.quirks, site.dialect)
-        cards[name] = card = _card(name, model, site, known.models.get(name), fact)
+        card = _card(name, model, site, known.models.get(name), fact)
+        end = known.retirements.get((site.name, card.id)) if site.genuine else None
+        if end is not None:
+            day = datetime.combine(end.on, time(), UTC)
+            if day > at:
+                until = day if until is None else min(until, day)
+            card = replace(card, retirement=Retirement(end.on.isoformat(), day <= at, end.successor))
+        cards[name] = card
         if site.dialect not in codecs:
             raise CatalogError(f"providers.{site.name}.dialect: {site.dialect} is not served by this version")
         routes[name] = _route(card, site, codecs[site.dialect])
@@ -177,6 +186,7 @@ def _site(name: str, provider: schema.Provider, known: Known, config: schema.Con
         deadlines=_deadlines(Deadlines(), config.resilience.deadlines, provider.deadlines),
         simulated=provider.simulated,
         shared=provider.shared_objects,
+        genuine=provider.simulated or provider.base_url in (None, fact.base_url),
     )
 
 

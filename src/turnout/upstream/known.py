@@ -6,6 +6,7 @@ not here: they age faster than this file and come from `prices`. Nothing here de
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -52,11 +53,26 @@ class KnownModel(Struct, frozen=True, forbid_unknown_fields=True):
     demo: bool = False
 
 
+class KnownRetirement(Struct, frozen=True, forbid_unknown_fields=True):
+    """Models that their maker takes away on a day, by the ids that callers use; not where others serve them, who have days of their own."""
+
+    providers: tuple[str, ...]
+    ids: tuple[str, ...]
+    on: date
+    successor: str | None = None
+
+
 class Known(Struct, frozen=True):
-    """Both by name, in the order of preference."""
+    """Providers and models by name, in the order of preference; retirements by provider and id."""
 
     providers: dict[str, KnownProvider]
     models: dict[str, KnownModel]
+    retirements: dict[tuple[str, str], KnownRetirement] = {}
+
+    def retired(self, today: date) -> frozenset[str]:
+        """Names of the models that are no longer there."""
+        found = {name: self.retirements.get((m.provider, m.id)) for name, m in self.models.items()}
+        return frozenset(name for name, end in found.items() if end is not None and end.on <= today)
 
     @property
     def simulated(self) -> tuple[str, ...]:
@@ -67,10 +83,12 @@ class Known(Struct, frozen=True):
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
     providers: dict[str, KnownProvider]
     models: tuple[KnownModel, ...]
+    retirements: tuple[KnownRetirement, ...]
 
 
 @cache
 def load_known() -> Known:
     """The shipped data, decoded once a process."""
     file = msgspec.json.decode(_FILE.read_bytes(), type=_File)
-    return Known(file.providers, {model.name: model for model in file.models})
+    ends = {(provider, id): end for end in file.retirements for provider in end.providers for id in end.ids}
+    return Known(file.providers, {model.name: model for model in file.models}, ends)

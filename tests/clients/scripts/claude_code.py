@@ -11,7 +11,7 @@ from commands import attempt, shell
 ASK = """
 export ANTHROPIC_BASE_URL={TURNOUT}
 export ANTHROPIC_API_KEY=any
-claude --model claude-sonnet-4-5 --tools "" -p "Write a Python function that reverses a string."
+claude --model claude-sonnet-4-6 --tools "" -p "Write a Python function that reverses a string."
 """
 # -- end
 EVENTS = " --output-format stream-json --verbose --include-partial-messages"
@@ -56,7 +56,7 @@ def tools():
 
 @check("messages", "error")
 def error():
-    done = attempt(ASK.replace("claude-sonnet-4-5", "no-such-model"))
+    done = attempt(ASK.replace("claude-sonnet-4-6", "no-such-model"))
     assert done.returncode != 0
     says(done.stdout + done.stderr, "no-such-model")
 

@@ -10,7 +10,7 @@ from commands import attempt, put, shell
 
 # -- snippet: responses (toml)
 CONFIG = """
-model = "gpt-5"
+model = "gpt-5.4"
 model_provider = "turnout"
 
 [model_providers.turnout]

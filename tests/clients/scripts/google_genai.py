@@ -13,7 +13,7 @@ client = genai.Client(api_key="any", http_options=types.HttpOptions(base_url=TUR
 # -- end
 from google.genai import errors
 
-MODEL = "gemini-2.5-flash"
+MODEL = "gemini-3.8-flash"
 
 
 class Capital(BaseModel):

@@ -57,5 +57,5 @@ def checks_of(api, client, model):
 
 
 checks_of("chat", chat, "gpt-4o")
-checks_of("messages", messages, "claude-sonnet-4-5")
+checks_of("messages", messages, "claude-sonnet-4-6")
 run_checks()

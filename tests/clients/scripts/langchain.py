@@ -18,7 +18,7 @@ responses = ChatOpenAI(model="gpt-4o", base_url=f"{TURNOUT}/v1", api_key="any", 
 # -- snippet: messages
 from langchain_anthropic import ChatAnthropic
 
-messages = ChatAnthropic(model="claude-sonnet-4-5", base_url=TURNOUT, api_key="any")
+messages = ChatAnthropic(model="claude-sonnet-4-6", base_url=TURNOUT, api_key="any")
 # -- end
 
 

@@ -98,7 +98,7 @@ await check("responses", "structured", async () => {
 await check("responses", "error", () => refusal(openai.responses.create({ model: "no-such-model", input: QUESTION })));
 
 // messages
-const common = { model: "claude-sonnet-4-5", max_tokens: 500 };
+const common = { model: "claude-sonnet-4-6", max_tokens: 500 };
 await check("messages", "text", async () => {
   const reply = await anthropic.messages.create({ ...common, messages: asked(QUESTION) });
   says(reply.content[0].text, ANSWER);

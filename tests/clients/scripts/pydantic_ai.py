@@ -24,7 +24,7 @@ from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.providers.anthropic import AnthropicProvider
 
 anthropic = AnthropicProvider(base_url=TURNOUT, api_key="any")
-messages = Agent(AnthropicModel("claude-sonnet-4-5", provider=anthropic))
+messages = Agent(AnthropicModel("claude-sonnet-4-6", provider=anthropic))
 # -- end
 
 

@@ -16,13 +16,13 @@ const responses = openai.responses("gpt-4o"); // what openai("gpt-4o") means too
 import { createAnthropic } from "@ai-sdk/anthropic";
 
 const anthropic = createAnthropic({ baseURL: `${TURNOUT}/v1`, apiKey: "any" });
-const messages = anthropic("claude-sonnet-4-5");
+const messages = anthropic("claude-sonnet-4-6");
 // -- end
 // -- snippet: gemini
 import { createGoogleGenerativeAI } from "@ai-sdk/google";
 
 const google = createGoogleGenerativeAI({ baseURL: `${TURNOUT}/v1beta`, apiKey: "any" });
-const gemini = google("gemini-2.5-flash");
+const gemini = google("gemini-3.8-flash");
 // -- end
 
 const capital = z.object({ city: z.string(), country: z.string() });

@@ -121,7 +121,7 @@ def test_a_first_file_loads_with_one_more_provider_uncommented() -> None:
     ]
     env = {"OPENAI_API_KEY": "sk-1", "GROQ_API_KEY": "gsk-1"}
     config = load_text("\n".join(lines), "turnout.yaml", env, tuple(KNOWN.providers))
-    assert config.models["llama-3.1-8b"].fallbacks == ("gpt-4o-mini",)
+    assert config.models["gpt-oss-20b"].fallbacks == ("gpt-4o-mini",)
 
 
 def test_known_providers_need_only_their_name() -> None:

@@ -68,7 +68,7 @@ providers:
   anthropic: {dialect: anthropic, base_url: https://api.anthropic.com, api_key: ${ANTHROPIC_API_KEY}}
 models:
   gpt-4o:        {provider: openai, tier: standard, fallbacks: [claude-sonnet]}
-  claude-sonnet: {provider: anthropic, id: claude-sonnet-4-5, price: {input: 1.25, output: 10, cached_input: 0.31}}  # USD
+  claude-sonnet: {provider: anthropic, id: claude-sonnet-4-6, price: {input: 1.25, output: 10, cached_input: 0.31}}  # USD
 routing:
   tasks: {code_generation: gpt-4o}
 resilience:

@@ -9,6 +9,7 @@ import pytest
 from turnout.config import schema
 from turnout.config.addresses import blanks
 from turnout.config.defaults import demo_config, with_known_keys
+from turnout.core.card import Retirement
 from turnout.upstream.catalog import Catalog, CatalogError, build
 from turnout.upstream.known import load_known
 from turnout.upstream.prices import PriceBook
@@ -120,3 +121,22 @@ def test_a_provider_that_cannot_be_simulated() -> None:
     )
     with pytest.raises(CatalogError, match=r"providers\.cohere\.simulated: .*openai"):
         built(config)
+
+
+def test_a_retirement_is_told_until_it_comes_and_after() -> None:
+    models = {"old": schema.Model("deepseek", id="deepseek-chat"), "new": schema.Model("mistral")}
+    config = schema.Config(models=models)
+    before = build(config, KNOWN, PriceBook(), PROVIDERS, datetime(2026, 7, 23, 12, tzinfo=UTC))
+    after = build(config, KNOWN, PriceBook(), PROVIDERS, datetime(2026, 7, 24, tzinfo=UTC))
+    assert before.cards["old"].retirement == Retirement("2026-07-24", False, "deepseek-v4-flash")
+    assert before.prices_until is not None and before.prices_until <= datetime(2026, 7, 24, tzinfo=UTC)
+    assert after.cards["old"].retirement == Retirement("2026-07-24", True, "deepseek-v4-flash")
+    assert after.cards["new"].retirement is None
+
+
+def test_somebody_elses_model_of_the_same_name_is_not_retired() -> None:
+    elsewhere = schema.Provider(base_url="http://127.0.0.1:9/v1")
+    config = schema.Config(
+        providers={"deepseek": elsewhere}, models={"old": schema.Model("deepseek", id="deepseek-chat")}
+    )
+    assert built(config).cards["old"].retirement is None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,14 +15,16 @@ from turnout.core.card import NOT_CHAT, TIERS
 from turnout.sim import SIM_MODELS
 from turnout.upstream import known
 from turnout.upstream.known import KnownModel, KnownProvider, load_known
+from turnout.upstream.prices import PriceBook
 from turnout.upstream.signers import SIGNERS
 from turnout.wire.quirks import QUIRKS, meaning
 
 KNOWN = load_known()
+NOW = datetime(2026, 11, 30, tzinfo=UTC)
 DEMO = (
-    "gpt-4o gpt-4o-mini gpt-5 gpt-5-mini o4-mini claude-opus-4-1 claude-sonnet-4-5 claude-haiku-4-5 gemini-2.5-pro "
-    "gemini-2.5-flash gemini-2.5-flash-lite mistral-large mistral-small deepseek-chat deepseek-reasoner llama-3.3-70b "
-    "llama-3.1-8b"
+    "gpt-4o gpt-4o-mini gpt-5.4 gpt-5.4-mini claude-opus-5-5 claude-sonnet-4-6 claude-sonnet-5-5 claude-haiku-4-5 "
+    "gemini-3.1-pro gemini-3.8-flash gemini-2.5-flash-lite mistral-large mistral-small deepseek-v4-flash deepseek-v4-pro "
+    "gpt-oss-120b gpt-oss-20b"
 ).split()
 
 
@@ -99,3 +103,38 @@ def test_models_that_want_max_completion_tokens() -> None:
     )
     wanting = {name for name, model in KNOWN.models.items() if "max_completion_tokens" in model.quirks}
     assert wanting == {"gpt-5", "gpt-5-mini", "o4-mini"}
+
+
+def test_retirements_agree_with_the_makers_own_table() -> None:
+    from anthropic.resources.messages.messages import DEPRECATED_MODELS
+
+    ours = {id: end.on for (provider, id), end in KNOWN.retirements.items() if provider == "anthropic"}
+    theirs = {
+        id: datetime.strptime(re.sub(r"(?<=\d)[a-z]{2}", "", day), "%B %d, %Y").date()
+        for id, day in DEPRECATED_MODELS.items()
+    }
+    both = set(ours) & set(theirs)
+    assert len(both) >= 12
+    assert {id: ours[id] for id in both} == {id: theirs[id] for id in both}
+    assert {id for id, day in theirs.items() if day.year >= 2026} - {"claude-mythos-preview"} <= set(ours)
+
+
+def test_a_retirement_leads_to_a_model_that_stays_longer() -> None:
+    for (provider, id), end in KNOWN.retirements.items():
+        assert provider in KNOWN.providers
+        assert end.successor != id
+        after = KNOWN.retirements.get((provider, end.successor or ""))
+        assert after is None or after.on > end.on
+        assert end.successor is None or PriceBook().lookup(end.providers[0], end.successor, NOW) is not None
+
+
+def test_what_is_retired_by_a_day() -> None:
+    assert "deepseek-chat" not in KNOWN.retired(date(2026, 7, 23))
+    assert "deepseek-chat" in KNOWN.retired(date(2026, 7, 24))
+    assert "gpt-4o" not in KNOWN.retired(date(2027, 1, 13))
+
+
+def test_the_demo_has_no_retired_model() -> None:
+    """But one: no other model has OpenAI's older completions."""
+    demo = {name for name, model in KNOWN.models.items() if model.demo}
+    assert demo & KNOWN.retired(date(2026, 12, 20)) == {"gpt-3.5-turbo-instruct"}
