@@ -169,7 +169,7 @@ class Tap:
                 call.cache,
                 status,
                 None if failure is None else failure.kind.value,
-                None if failure is None else failure.message,
+                None if failure is None else failure.logged,
                 tuple([notice.code for notice in call.notices]),
                 controls.tags,
                 _violations(plan, failure),
