@@ -216,7 +216,7 @@ def test_when_all_are_empty_the_answer_says_so(running: Running) -> None:
 
 
 def test_a_count_that_a_provider_makes_is_free(running: Running) -> None:
-    body = {"model": "claude-sonnet-4-5", "messages": ASK}
+    body = {"model": "claude-sonnet-4-6", "messages": ASK}
     reply = ask(running, body, "/v1/messages/count_tokens")
     row = running.rows(limit=1)[0]
     assert reply.json()["input_tokens"] > 0

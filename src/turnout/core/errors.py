@@ -17,6 +17,7 @@ standing.
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import Literal
 
@@ -146,13 +147,18 @@ class Violation(Struct, frozen=True, gc=False):
     model: str
 
 
+_QUOTED = re.compile(r"'(?:[^'\s]{65,}|[^']*\s[^']*)'(?=[\s.,:;)]|$)|\"(?:[^\"\s]{65,}|[^\"]*\s[^\"]*)\"")
+"""What is too long for a name, or is more than one word."""
+
+
 class Failure(Struct, frozen=True):
     """One failure, safe to show to the client: no secret, no prompt, no upstream body in `message`.
 
     `status` is the provider's HTTP status when there was one; `provider_code` its own code word;
     `param` the request field at fault; `retry_after_s` what the provider asked for; `told` the provider's own
     refusal, kept only where it speaks of the request or of the provider and not of our credentials. `details` count what each
-    filter removed where no model is left; `violations` are for the log and the metrics, not for the client.
+    filter removed where no model is left; `violations` are for the log and the metrics, not for the client. `log` is what the log
+    says where the message is a provider's own, which may quote the prompt.
     """
 
     kind: Kind
@@ -165,6 +171,12 @@ class Failure(Struct, frozen=True):
     told: Told | None = None
     details: tuple[Removal, ...] = ()
     violations: tuple[Violation, ...] = ()
+    log: str | None = None
+
+    @property
+    def logged(self) -> str:
+        """A sentence that quotes nobody at length: for the log, and for whatever may be printed."""
+        return _QUOTED.sub("'…'", self.message) if self.log is None else self.log
 
     @property
     def row(self) -> Row:
@@ -179,7 +191,7 @@ class CallFailed(Exception):
     """Carries a `Failure` up to whoever can act on it. The edge turns the last one into a reply."""
 
     def __init__(self, failure: Failure) -> None:
-        super().__init__(f"{failure.kind.value}: {failure.message}")
+        super().__init__(f"{failure.kind.value}: {failure.logged}")
         self.failure = failure
 
 

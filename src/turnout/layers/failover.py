@@ -309,6 +309,7 @@ class Pursuit:
                 message=f"No provider can answer at the moment. {failure.message}",
                 retry_after_s=max(failure.retry_after_s or 0.0, RETRY_AFTER_S_MIN),
                 told=None,
+                log=f"No provider can answer at the moment. {failure.logged}",
             )
         )
 

@@ -190,7 +190,7 @@ class Tap:
                 cache_status=call.cache,
                 status=status,
                 error=None if failure is None else failure.kind.value,
-                error_message=None if failure is None else failure.message,
+                error_message=None if failure is None else failure.logged,
                 notices=tuple([notice.code for notice in call.notices]),
                 tags=controls.tags,
                 violations=_violations(plan, failure),

@@ -22,6 +22,7 @@ from turnout.core.card import Capability, Card, Deadlines, Retirement, Tier
 from turnout.core.model import DialectName
 from turnout.core.money import PICO_PER_USD, MediaRates, Price, Rates, usd_per_mtok
 from turnout.upstream.known import Known, KnownModel, KnownProvider
+from turnout.upstream.masking import Mask, secrets_of
 from turnout.upstream.prices import PriceBook, PriceFact
 from turnout.upstream.signers import (
     BY_DIALECT,
@@ -63,6 +64,7 @@ class Route(Struct, frozen=True):
     sign: RequestSigner | None = None
     socket: bool = False  # asked over a WebSocket
     passing: PassingCodec | None = None
+    mask: Mask = Mask()  # of the configuration's secrets
     shared: bool = False  # every key may refer to what the provider keeps
 
 
@@ -106,6 +108,7 @@ def build(
     at: datetime,
 ) -> Catalog:
     """Raises `CatalogError`."""
+    mask = Mask(secrets_of(config))
     sites = {name: _site(name, provider, known, config) for name, provider in config.providers.items()}
     cards: dict[str, Card] = {}
     routes: dict[str, Route] = {}
@@ -127,7 +130,7 @@ def build(
         cards[name] = card
         if site.dialect not in codecs:
             raise CatalogError(f"providers.{site.name}.dialect: {site.dialect} is not served by this version")
-        routes[name] = _route(card, site, codecs[site.dialect])
+        routes[name] = _route(card, site, codecs[site.dialect], mask)
     shares = any(route.shared for route in routes.values())
     return Catalog(cards, _names(config, cards), routes, until, shares)
 
@@ -301,7 +304,7 @@ def _media(price: schema.Price, maybe: Callable[[float | None], int | None]) -> 
     return None if media == MediaRates() else media
 
 
-def _route(card: Card, site: _Site, codec: ProviderCodec) -> Route:
+def _route(card: Card, site: _Site, codec: ProviderCodec, mask: Mask) -> Route:
     target = Target(
         model=card.id, capabilities=card.capabilities, quirks=card.quirks, max_output=card.max_output
     )
@@ -333,6 +336,7 @@ def _route(card: Card, site: _Site, codec: ProviderCodec) -> Route:
         sign=site.sign,
         socket=WEBSOCKET in card.quirks,
         passing=codec if isinstance(codec, PassingCodec) else None,
+        mask=mask,
         shared=site.shared,
     )
 

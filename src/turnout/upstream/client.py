@@ -14,7 +14,7 @@ It must not know which candidates there are, or what happens after a failure.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -28,6 +28,7 @@ from turnout.upstream.catalog import Route
 from turnout.upstream.fetching import Fetcher
 from turnout.upstream.media import with_media
 from turnout.upstream.sockets import Sockets
+from turnout.upstream.telling import masked, owned
 from turnout.upstream.transport import Response, Timeouts, Transport, TransportError
 from turnout.wire.codec import EmbeddingCodec, Encoded, StreamDecoder
 
@@ -155,7 +156,7 @@ class Upstream:
             await reply.commit()
         except BaseException:
             response.abort()
-            attempt.usage = _usage_in(reply.seen)
+            attempt.usage = _usage_in([event for frame in reply.seen for event in frame.events])
             raise
         return reply
 
@@ -173,13 +174,12 @@ def _or_late(failure: Failure, call: Call) -> Failure:
     return Failure(Kind.DEADLINE, "The request's own deadline has passed.", provider=failure.provider)
 
 
-def _usage_in(frames: Sequence[Frame]) -> Usage | None:
+def _usage_in(events: Iterable[Event]) -> Usage | None:
     """What the provider has reported last."""
     usage: Usage | None = None
-    for frame in frames:
-        for event in frame.events:
-            if type(event) is Usage:
-                usage = event
+    for event in events:
+        if type(event) is Usage:
+            usage = event
     return usage
 
 
@@ -245,10 +245,9 @@ async def _refusal(response: Response, route: Route) -> CallFailed:
         body = await response.read_all()
     except TransportError:
         body = b""
-    failure = route.codec.decode_failure(response.status, response.headers, body)
-    return CallFailed(
-        replace(failure, provider=route.card.provider, told=_told(failure, response, body, route))
-    )
+    body = route.mask.data(body)
+    failure = owned(route.codec.decode_failure(response.status, response.headers, body), route)
+    return CallFailed(replace(failure, told=_told(failure, response, body, route)))
 
 
 def _told(failure: Failure, response: Response, body: bytes, route: Route) -> Told | None:
@@ -263,6 +262,8 @@ def _told(failure: Failure, response: Response, body: bytes, route: Route) -> To
 def _whole(body: bytes, route: Route, call: Call, attempt: Attempt) -> Reply:
     if call.op != "chat":
         usage = route.codec.decode_usage(call.op, body)
+        if usage is None:  # it may be an error under HTTP 200
+            body = route.mask.data(body)
         events: tuple[Event, ...] = (Started(), *((usage,) if usage is not None else ()), Finished())
         if call.op == "embeddings" and call.dialect != route.card.dialect:
             body = _embedder(route).decode_embeddings(body, route.card.id, call.envelope.body)
@@ -270,16 +271,19 @@ def _whole(body: bytes, route: Route, call: Call, attempt: Attempt) -> Reply:
         reply.dialect = call.dialect  # translated, where it had to be
         return reply
     events = route.codec.decode_answer(body)
-    last = events[-1]
-    frames = (Frame(body, events),)
-    reply = WholeReply(route.card, frames)
-    if type(last) is Failed:
-        attempt.usage = _usage_in(frames)
-        raise CallFailed(replace(last.failure, provider=route.card.provider))
+    if type(events[-1]) is Failed:
+        attempt.usage = _usage_in(events)
+        raise _failed_whole(route.codec.decode_answer(route.mask.data(body)), events[-1], route)
     if _is_empty(events):
-        attempt.usage = _usage_in(frames)
-        raise EmptyCompletion(_empty(route), reply)
-    return reply
+        attempt.usage = _usage_in(events)
+        raise EmptyCompletion(_empty(route), WholeReply(route.card, (Frame(route.mask.data(body), events),)))
+    return WholeReply(route.card, (Frame(body, events),))
+
+
+def _failed_whole(again: Sequence[Event], last: Failed, route: Route) -> CallFailed:
+    """A failure under HTTP 200, as its masked bytes tell it."""
+    said = again[-1]
+    return CallFailed(owned(said.failure if type(said) is Failed else last.failure, route))
 
 
 def _passed_whole(body: bytes, framed: bool, content_type: bytes, route: Route, call: Call) -> Reply:
@@ -288,7 +292,8 @@ def _passed_whole(body: bytes, framed: bool, content_type: bytes, route: Route, 
     events = passing.decode_passed(call.op, call.envelope, content_type, body)
     last = events[-1]
     if type(last) is Failed:
-        raise CallFailed(replace(last.failure, provider=route.card.provider))
+        again = passing.decode_passed(call.op, call.envelope, content_type, route.mask.data(body))
+        raise _failed_whole(again, last, route)
     if not framed and content_type.startswith(b"text/"):  # JSON shows by itself that it is whole
         raise CallFailed(
             Failure(Kind.TRUNCATED, "The provider's reply ended early.", provider=route.card.provider)
@@ -343,6 +348,7 @@ class StreamReply:
         "_clock",
         "_decoder",
         "_ended",
+        "_failed",
         "_over",
         "_pending",
         "_response",
@@ -374,6 +380,7 @@ class StreamReply:
         self._stall_s = stall_s
         self._pending: list[Frame] = []
         self._ended = False  # the terminal event was seen
+        self._failed = False  # and was a failure: what the provider says of it, and after it, is masked
         self._over = False  # the body was read to its end
 
     async def commit(self) -> None:
@@ -402,6 +409,7 @@ class StreamReply:
                 if stopped:
                     return
                 self._over = True
+                self._pending = [masked(frame, self._route) for frame in self._pending]
                 raise EmptyCompletion(_empty(self._route), self)
 
     @property
@@ -447,7 +455,7 @@ class StreamReply:
             return self._end(None)
         frames = self._decoder.feed(data)
         self._watch(frames)
-        return frames
+        return self._fit(frames) if self._failed else frames
 
     def _end(self, failure: Failure | None) -> list[Frame]:
         if failure is None and not self._response.framed:
@@ -455,7 +463,14 @@ class StreamReply:
                 Kind.TRUNCATED, "The provider's stream ended early.", provider=self.card.provider
             )
         self._ended = True
-        return self._decoder.eof(failure)
+        frames = self._decoder.eof(failure)
+        if not self._failed:
+            self._watch(frames)
+        return self._fit(frames) if self._failed else frames
+
+    def _fit(self, frames: list[Frame]) -> list[Frame]:
+        """Frames of a stream that failed, fit to be passed on."""
+        return [masked(frame, self._route) for frame in frames]
 
     def _watch(self, frames: list[Frame]) -> None:
         """Content moves the deadline; the end of the stream replaces it by a short one for what may trail."""
@@ -466,6 +481,7 @@ class StreamReply:
                     self._response.deadline = self._clock() + self._stall_s
                 elif kind is Finished or kind is Failed:
                     self._ended = True
+                    self._failed = self._failed or kind is Failed
                     self._response.deadline = self._clock() + _TRAILING_S
 
     def abort(self, failure: Failure | None = None) -> None:
