@@ -43,17 +43,18 @@ def turnout(
 
 
 class Process:
-    """A long-running command; `url` once it says it is ready."""
+    """A long-running command; `url` once it says it is ready. `lines` are its standard error's, or both streams' where `piped`."""
 
-    def __init__(self, *arguments: str, cwd: Path, **extra: str) -> None:
+    def __init__(self, *arguments: str, cwd: Path, piped: bool = False, **extra: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "turnout", *arguments],
             cwd=cwd,
             env=environment(**extra),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE if piped else subprocess.DEVNULL,
+            stderr=subprocess.STDOUT if piped else subprocess.PIPE,
             text=True,
         )
+        self._pipe = self.process.stdout if piped else self.process.stderr
         self.lines: list[str] = []
         self.url = ""
         self._changed = threading.Condition()
@@ -61,8 +62,8 @@ class Process:
         self._reader.start()
 
     def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
+        assert self._pipe is not None
+        for line in self._pipe:
             with self._changed:
                 self.lines.append(line.rstrip())
                 if match := READY.search(line):
@@ -92,8 +93,8 @@ class Process:
             self.process.send_signal(number)
         status = self.process.wait(30)
         self._reader.join(5)
-        if self.process.stderr is not None:
-            self.process.stderr.close()
+        if self._pipe is not None:
+            self._pipe.close()
         return status
 
     def __enter__(self) -> Process:

@@ -37,7 +37,8 @@ def nowhere() -> Iterator[str]:
 
 def test_a_real_key_and_an_unreachable_provider_give_an_error(tmp_path: Path, nowhere: str) -> None:
     proxy = {"HTTPS_PROXY": nowhere, "https_proxy": nowhere}  # so that the test calls nobody
-    with Process("run", "--port", "0", cwd=tmp_path, OPENAI_API_KEY="sk-x", **proxy) as process:
+    process = Process("run", "--port", "0", cwd=tmp_path, piped=False, OPENAI_API_KEY="sk-x", **proxy)
+    with process:
         url = process.ready().url
         assert "simulated" not in process.wait_for("ready on")
         for model in ("gpt-4o", "auto"):

@@ -20,6 +20,7 @@ PATIENT = Timeouts(connect_s=5, tls_s=5, first_byte_s=600, stall_s=120, total_s=
 class _Said(Struct):
     message: str
     code: str | None = None
+    type: str | None = None
 
 
 class _Refusal(Struct):
@@ -33,7 +34,7 @@ def _refusal(status: int | None, body: bytes, otherwise: str) -> CommandError:
         said = msgspec.json.decode(body, type=_Refusal).error
     except (msgspec.DecodeError, UnicodeDecodeError):
         return CommandError(f"{answered}: {otherwise}", "no_gateway", status=status)
-    code = said.code or "failed"
+    code = said.code or said.type or "failed"  # a provider's own error, relayed, may have no code
     advice = "; give its key with --key or TURNOUT_KEY" if status == 401 else ""
     return CommandError(f"{answered} ({code}): {said.message}{advice}", code, status=status)
 

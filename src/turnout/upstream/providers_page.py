@@ -17,7 +17,7 @@ set in the configuration is taken instead. `turnout providers --known` prints th
 ```yaml
 providers:
   groq: {}                                     # the key comes from GROQ_API_KEY
-  azure: {base_url: "https://my-resource.openai.azure.com/openai/v1"}
+  azure: {base_url: "https://my-resource.openai.azure.com/openai/v1", api_key: "${AZURE_OPENAI_API_KEY}"}
 models:
   gpt-oss-120b: {provider: groq}               # known: id, tier, window and capabilities need not be said
   gpt-4.1: {provider: azure, id: my-deployment}
