@@ -326,3 +326,21 @@ def test_urls() -> None:
     assert path_of("sqlite://") == ":memory:"
     with pytest.raises(StoreError):
         path_of("mysql://x")
+
+
+def test_a_row_stored_twice_is_no_stranger_and_another_under_its_id_is_one(store: LogStore) -> None:
+    assert store.append([row(1), row(2)]) == 0
+    assert store.append([row(2), row(3)]) == 0  # as after a commit whose answer was lost
+    assert store.append([row(3, key="somebody else"), row(4)]) == 1
+    assert [found.key for found in store.query(LogFilter(oldest_first=True))] == ["app"] * 4
+
+
+def test_no_two_processes_get_the_same_number(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/log.db"
+    code = "from turnout.store.sqlite import SqliteStore; s = SqliteStore(%r); print(*[s.node() for _ in range(50)])"
+    running = [
+        subprocess.Popen([sys.executable, "-c", code % url], stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    numbers = [number for one in running for number in one.communicate(timeout=60)[0].split()]
+    assert len(set(numbers)) == len(numbers) == 200

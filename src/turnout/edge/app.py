@@ -34,7 +34,7 @@ from turnout.resilience.board import Board, HealthPolicy
 from turnout.resilience.schedule import RetryRules
 from turnout.routing.plan import Planner
 from turnout.routing.table import PolicyRule, RoutingTable, build_table
-from turnout.store.ports import LogStore
+from turnout.store.ports import LogStore, StoreError
 from turnout.store.sqlite import SqliteStore
 from turnout.store.upkeep import Upkeep
 from turnout.telemetry.complaints import Complaints
@@ -144,7 +144,7 @@ class Gateway:
         )
         self._failover = Failover(Board(HealthPolicy()), time.perf_counter_ns, random.random)
         self._tap = Tap(self.log.put, worker, time.perf_counter_ns, self._failover.ended)
-        node = (worker << 8) | random.SystemRandom().randrange(256)
+        node = self._node()
         self.app = Ingress(
             self._engine(config, *engine_parts),
             CODECS,
@@ -160,6 +160,14 @@ class Gateway:
         self._upkeep = Upkeep(self.store)
         self._upkeep_at = 0.0
         self._until = engine_parts[0].prices_until
+
+    def _node(self) -> int:
+        """Leased from the store, so that no two processes that share it make the same id; a guess while it takes no writes."""
+        try:
+            return self.store.node()
+        except StoreError as error:
+            say(f"the store cannot be written, request ids may be those of another process: {error}")
+            return random.SystemRandom().randrange(1 << 12)
 
     # -- configuration
     def _parts(self, config: schema.Config) -> tuple[Catalog, Planner]:

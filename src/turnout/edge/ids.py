@@ -15,7 +15,7 @@ _NODE_BITS = 12
 
 
 def id_maker(node: int, now_s: Callable[[], float]) -> Callable[[], int]:
-    """A function that makes the next id. `node` (0 to 4,095) tells processes that share a store apart."""
+    """A function that makes the next id. `node` (its lowest 12 bits count) tells processes that share a store apart."""
     low = (node % (1 << _NODE_BITS)) << _COUNTER_BITS
     state = [0, 0]  # the last millisecond, the count within it
 

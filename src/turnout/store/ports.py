@@ -64,9 +64,14 @@ class Totals(Struct, frozen=True):
 
 
 class LogStore(Protocol):
-    def append(self, rows: Sequence[LogRow]) -> None:
-        """Store rows in one transaction: all or none. A row whose id is there already is left as it is.
+    def node(self) -> int:
+        """A number that no other process with this store has had: one more at every call. Raises `StoreError`."""
+        ...
 
+    def append(self, rows: Sequence[LogRow]) -> int:
+        """Store rows in one transaction: all or none. How many had an id that another row has: those are not stored.
+
+        A row that is there already, as after a commit whose answer was lost, is left as it is and is no such row.
         Raises `StoreError`.
         """
         ...

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -88,7 +89,14 @@ class SqliteStore:
             self._connection.execute(f"PRAGMA journal_size_limit={_JOURNAL_BYTES_MAX}")
             _migrate(self._connection)
 
-    def append(self, rows: Sequence[LogRow]) -> None:
+    def node(self) -> int:
+        with self._lock, _translated(), _transaction(self._connection):
+            now_ms = int(time.time() * 1000)
+            cursor = self._connection.execute("INSERT INTO nodes (since_ms) VALUES (?)", (now_ms,))
+            assert cursor.lastrowid is not None
+            return cursor.lastrowid
+
+    def append(self, rows: Sequence[LogRow]) -> int:
         values: list[int | str] = []
         for row in rows:
             values.append(row.id)
@@ -96,10 +104,20 @@ class SqliteStore:
         per_statement = _ROWS_PER_STATEMENT * 2
         whole = len(values) - len(values) % per_statement
         with self._lock, _translated(), _transaction(self._connection):
+            before = self._connection.total_changes
             for begin in range(0, whole, per_statement):
                 self._connection.execute(_INSERT_MANY, values[begin : begin + per_statement])
             for begin in range(whole, len(values), 2):
                 self._connection.execute(_INSERT_ONE, values[begin : begin + 2])
+            if self._connection.total_changes - before == len(rows):
+                return 0
+            return self._strangers(values)
+
+    def _strangers(self, values: Sequence[int | str]) -> int:
+        """How many of these ids and rows found another row under their id."""
+        same = 'SELECT 1 FROM request_rows WHERE id = ? AND "row" = ?'
+        pairs = zip(values[::2], values[1::2], strict=True)
+        return sum(self._connection.execute(same, pair).fetchone() is None for pair in pairs)
 
     def query(self, filter: LogFilter) -> list[LogRow]:
         where, arguments = _conditions(filter)

@@ -79,6 +79,10 @@ class RequestLog:
         """Put and not stored yet: many, when the store is locked or its disk is full."""
         return len(self._fresh) + len(self._queued)
 
+    def _lose_strangers(self, rows: int) -> None:
+        self.rows_lost += rows
+        sys.stderr.write(f"turnout: {rows} log rows lost: other requests have their ids\n")
+
     def _lose(self, rows: int) -> None:
         if self.rows_lost == 0:
             sys.stderr.write(
@@ -114,18 +118,20 @@ class RequestLog:
             with self._ready:
                 del self._queued[: len(batch)]
                 self._settled += len(batch)
-                self.rows_written += len(batch) if stored else 0
+                self.rows_written += stored
                 self._ready.notify_all()
 
-    def _write(self, batch: list[LogRow]) -> bool:
-        """Try until it is stored, or until closing makes it the last try. False when the rows are lost."""
+    def _write(self, batch: list[LogRow]) -> int:
+        """Try until it is stored, or until closing makes it the last try. How many rows were stored."""
         waiting = False
         while True:
             try:
-                self._store.append(batch)
+                strangers = self._store.append(batch)
+                if strangers:
+                    self._lose_strangers(strangers)
                 if waiting:
                     sys.stderr.write("turnout: the request log's store takes rows again\n")
-                return True
+                return len(batch) - strangers
             except StoreError as error:
                 if not waiting and not error.permanent:
                     waiting = True
@@ -133,5 +139,5 @@ class RequestLog:
                 if error.permanent or self._closing:
                     self._lose(len(batch))
                     sys.stderr.write(f"turnout: {len(batch)} log rows lost: {error}\n")
-                    return False
+                    return 0
             time.sleep(self._retry_s)

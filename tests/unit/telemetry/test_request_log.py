@@ -24,15 +24,20 @@ class Flaky:
         self.down = False
         self.permanent = False
         self.tries = 0
+        self.strangers = 0
         self.gate = threading.Event()
         self.gate.set()
 
-    def append(self, rows: Sequence[LogRow]) -> None:
+    def node(self) -> int:
+        return 1
+
+    def append(self, rows: Sequence[LogRow]) -> int:
         self.gate.wait(30)
         self.tries += 1
         if self.down:
             raise StoreError("down", permanent=self.permanent)
         self.rows += rows
+        return self.strangers
 
     def query(self, filter: LogFilter) -> list[LogRow]:
         return self.rows
@@ -153,3 +158,14 @@ def test_rows_that_wait_are_counted_and_their_wait_is_said_when_it_begins_and_en
         "the request log's store takes rows again",
     ]
     assert log.close()
+
+
+def test_a_row_whose_id_another_has_is_counted_and_said(capsys: pytest.CaptureFixture[str]) -> None:
+    store = Flaky()
+    store.strangers = 1
+    log = RequestLog(store, lambda rows: None)
+    for number in range(3):
+        log.put(row(number))
+    assert not log.close()
+    assert (log.rows_written, log.rows_lost) == (2, 1)
+    assert "other requests have their ids" in capsys.readouterr().err
