@@ -15,12 +15,13 @@ import os
 import random
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from turnout.config import schema
 from turnout.core.call import compose
+from turnout.core.clock import Clock
 from turnout.core.record import LogRow
 from turnout.edge.http import HttpLimits
 from turnout.edge.ids import id_maker
@@ -39,7 +40,7 @@ from turnout.store.sqlite import SqliteStore
 from turnout.store.upkeep import Upkeep
 from turnout.telemetry.complaints import Complaints
 from turnout.telemetry.metrics import Metrics
-from turnout.telemetry.request_log import RequestLog
+from turnout.telemetry.request_log import Observer, RequestLog, RowLog
 from turnout.telemetry.shared import SharedMetrics
 from turnout.upstream.catalog import Catalog, CatalogError, build
 from turnout.upstream.client import Upstream
@@ -52,6 +53,7 @@ from turnout.wire.registry import CODECS, PROVIDERS
 
 FLUSH_S = 0.01  # what a row waits for at most before it is handed to the store
 TICK_S = 0.25
+SYSTEM = Clock(time.perf_counter_ns, time.time)
 UPKEEP_EVERY_S = 60.0
 
 
@@ -117,15 +119,22 @@ class Gateway:
         prices: PriceBook | None = None,
         environ: Mapping[str, str] | None = None,
         shared: Path | None = None,
+        clock: Clock = SYSTEM,
+        jitter: Callable[[], float] = random.random,
+        transport: Transport | None = None,
+        make_log: Callable[[Observer], RowLog] | None = None,
     ) -> None:
         """`shared` is a folder in which the workers of one gateway tell each other what they counted.
+
+        With a `clock`, `jitter`, `transport` and log of its own, on a loop of virtual time, it does the same every time.
 
         Raises `CatalogError` or `StoreError`.
         """
         self._loop = asyncio.get_running_loop()
         self._known = known or load_known()
         self._prices = prices or PriceBook()
-        self._transport = Transport.from_environment(os.environ if environ is None else environ)
+        self._clock = clock
+        self._transport = transport or Transport.from_environment(os.environ if environ is None else environ)
         self._sockets = Sockets(self._transport)
         self.config = config
         self._chore_trouble = ""
@@ -136,28 +145,33 @@ class Gateway:
         self.gate = Gate(config.server.calls_max)
         engine_parts = self._parts(config)  # a bad configuration fails before the store is opened
         self.store = store or open_store(config.store)
-        self.log = RequestLog(
-            self.store,
-            self._observe,
-            queue_rows_max=config.log.queue_rows_max,
-            later=lambda flush: self._loop.call_later(FLUSH_S, flush),
+        self.log: RowLog = (
+            make_log(self._observe)
+            if make_log is not None
+            else RequestLog(
+                self.store,
+                self._observe,
+                queue_rows_max=config.log.queue_rows_max,
+                later=lambda flush: self._loop.call_later(FLUSH_S, flush),
+            )
         )
-        self._failover = Failover(Board(HealthPolicy()), time.perf_counter_ns, random.random)
-        self._tap = Tap(self.log.put, worker, time.perf_counter_ns, self._failover.ended)
+        self._failover = Failover(Board(HealthPolicy()), clock.now_ns, jitter)
+        self._tap = Tap(self.log.put, worker, clock.now_ns, self._failover.ended)
         node = self._node()
         self.app = Ingress(
             self._engine(config, *engine_parts),
             CODECS,
             self._tap,
             self.gate,
-            id_maker(node, time.time),
+            id_maker(node, clock.unix_s),
             self._metrics_text,
+            clock,
         )
         self._gauges()
         self._shared = SharedMetrics(self.metrics, shared, worker) if shared is not None else None
         self._timer = self._loop.call_later(TICK_S, self._tick)
         self._worker = worker
-        self._upkeep = Upkeep(self.store)
+        self._upkeep = Upkeep(self.store) if make_log is None else None
         self._upkeep_at = 0.0
         self._until = engine_parts[0].prices_until
 
@@ -171,13 +185,18 @@ class Gateway:
 
     # -- configuration
     def _parts(self, config: schema.Config) -> tuple[Catalog, Planner]:
-        catalog = build(config, self._known, self._prices, PROVIDERS, datetime.now(UTC))
+        catalog = build(config, self._known, self._prices, PROVIDERS, self._today())
         return catalog, Planner(routing_table(config, catalog))
 
     def _engine(self, config: schema.Config, catalog: Catalog, planner: Planner) -> Engine:
         resilience = config.resilience
         upstream = Upstream(
-            self._transport, catalog.routes, self._loop.time, fetcher_of(config.media), self._sockets
+            self._transport,
+            catalog.routes,
+            self._loop.time,
+            self._clock.now_ns,
+            fetcher_of(config.media),
+            self._sockets,
         )
         rules = RetryRules(resilience.attempts_max, resilience.retries_same, resilience.backoff_ms / 1000)
         service = compose(
@@ -216,6 +235,9 @@ class Gateway:
         """Hold nothing against any provider."""
         self._failover.forget()
 
+    def _today(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.unix_s(), UTC)
+
     # -- housekeeping
     def _observe(self, rows: Sequence[LogRow]) -> None:
         self.metrics.observe(rows)
@@ -237,13 +259,13 @@ class Gateway:
             say(f"housekeeping failed, and is tried again: {what}")
 
     def _refresh_prices(self) -> None:
-        if self._until is not None and datetime.now(UTC) >= self._until:
+        if self._until is not None and self._today() >= self._until:
             self.reload(self.config)
 
     def _keep_up(self) -> None:
         """The log's bounds; one worker looks after the store that all share."""
         now = self._loop.time()
-        if now >= self._upkeep_at and self._worker == 0:
+        if now >= self._upkeep_at and self._worker == 0 and self._upkeep is not None:
             self._upkeep_at = now + UPKEEP_EVERY_S
             log = self.config.log
             self._loop.run_in_executor(None, self._upkeep.round, log.keep_days, log.bytes_max)
@@ -278,11 +300,12 @@ class Gateway:
         self._timer.cancel()
         await self._sockets.close()
         await self._transport.close()
-        kept = await asyncio.to_thread(self.log.close)
+        kept = await self.log.end()
         if self._shared is not None:
             with contextlib.suppress(OSError):  # the folder goes when the last worker does
                 self._shared.publish(last=True)
-        await asyncio.to_thread(self._upkeep.stop)
+        if self._upkeep is not None:
+            await asyncio.to_thread(self._upkeep.stop)
         self.store.close()
         return kept
 

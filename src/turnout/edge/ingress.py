@@ -36,6 +36,7 @@ from turnout.core.call import (
     next_frames,
 )
 from turnout.core.card import Card
+from turnout.core.clock import Clock
 from turnout.core.errors import CallFailed, Failure, Kind, fail
 from turnout.core.events import Event, Failed, Frame, fold
 from turnout.core.model import DialectName
@@ -111,7 +112,9 @@ class Ingress:
         gate: Gate,
         next_id: Callable[[], int],
         metrics_text: Callable[[], bytes],
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self.engine = engine
         self._codecs = codecs
         self._tap = tap
@@ -139,8 +142,8 @@ class Ingress:
             controls=_NO_CONTROLS,
             principal=ANONYMOUS,
             decode=lambda body: endpoint.decode(codec, body),
-            arrived_ns=time.perf_counter_ns(),
-            arrived_unix_s=time.time(),
+            arrived_ns=self._clock.now_ns(),
+            arrived_unix_s=self._clock.unix_s(),
         )
         gate = self._gate
         gate.in_flight += 1
@@ -156,7 +159,7 @@ class Ingress:
                     try:
                         body = await read_body(receive, facts, engine.body_bytes_max, body)
                     finally:
-                        call.waited_ns = time.perf_counter_ns() - call.arrived_ns
+                        call.waited_ns = self._clock.now_ns() - call.arrived_ns
                 _understand(call, endpoint, known, codec, body, scope)
                 guarded = not engine.keyring.open
                 if guarded:

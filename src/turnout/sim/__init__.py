@@ -6,6 +6,9 @@ sensibly, and share no code with the gateway's own codecs, so that a mistake in 
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from turnout.sim.control import Control
@@ -25,16 +28,21 @@ __all__ = [
     "SimModel",
     "SimServer",
     "start",
+    "start_in_memory",
 ]
 
 
 class SimConfig(Struct, frozen=True):
-    """`ports` by provider name; absent ones are chosen by the system. `speed` 1 is real time, 0 no delay."""
+    """`ports` by provider name; absent ones are chosen by the system. `speed` 1 is real time, 0 no delay.
+
+    `epoch_s` is the Unix time at which the event loop's clock was 0; without it replies carry the real date.
+    """
 
     seed: int = 1
     host: str = "127.0.0.1"
     ports: dict[str, int] = {}
     speed: float = 1.0
+    epoch_s: float | None = None
 
 
 class SimServer:
@@ -43,6 +51,7 @@ class SimServer:
     def __init__(self) -> None:
         self.control: dict[str, Control] = {}
         self.base_urls: dict[str, str] = {}
+        self.servers: dict[str, Callable[[], asyncio.Protocol]] = {}
         self._listeners: list[Listener] = []
 
     async def add(self, service: Service, host: str, port: int) -> None:
@@ -53,10 +62,28 @@ class SimServer:
         self.control[provider.name] = service.control
         self.base_urls[provider.name] = f"http://{host}:{bound}{provider.base_path}"
 
+    def add_in_memory(self, service: Service) -> None:
+        """Without a socket: connect a protocol from `servers[host]` to a client's, by whatever means."""
+        provider = service.provider
+        host = f"{provider.name}.sim"
+        listener = Listener(service, service.counters)
+        self._listeners.append(listener)
+        self.servers[host] = listener.connection
+        self.control[provider.name] = service.control
+        self.base_urls[provider.name] = f"http://{host}{provider.base_path}"
+
     async def close(self) -> None:
         """Stop listening and end every connection."""
         for listener in self._listeners:
             await listener.close()
+
+
+def start_in_memory(config: SimConfig) -> SimServer:
+    """All providers, without sockets: see `SimServer.servers`."""
+    server = SimServer()
+    for provider in SIM_PROVIDERS:
+        server.add_in_memory(Service(provider, config.seed, config.speed, config.epoch_s))
+    return server
 
 
 async def start(config: SimConfig) -> SimServer:
@@ -64,7 +91,7 @@ async def start(config: SimConfig) -> SimServer:
     server = SimServer()
     try:
         for provider in SIM_PROVIDERS:
-            service = Service(provider, config.seed, config.speed)
+            service = Service(provider, config.seed, config.speed, config.epoch_s)
             await server.add(service, config.host, config.ports.get(provider.name, 0))
     except OSError:
         await server.close()

@@ -224,21 +224,23 @@ class Listener:
         self._handler = handler
         self._counters = counters
         self._open: set[_Connection] = set()
-        self._server: asyncio.Server
+        self._server: asyncio.Server | None = None
 
     async def open(self, host: str, port: int) -> int:
         """Listen; the port that it is, port 0 lets the system choose. Raises `OSError`."""
         self._server = await asyncio.get_running_loop().create_server(
-            self._connection, host, port, backlog=4096
+            self.connection, host, port, backlog=4096
         )
         return int(self._server.sockets[0].getsockname()[1])
 
-    def _connection(self) -> _Connection:
+    def connection(self) -> asyncio.Protocol:
+        """The protocol of one client's connection."""
         return _Connection(self._handler, self._counters, self._open)
 
     async def close(self) -> None:
         """Stop listening and end every connection, whatever it is in the middle of."""
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
         tasks = [
             task for task in (connection.abort() for connection in tuple(self._open)) if task is not None
         ]

@@ -37,7 +37,7 @@ _HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gat
 class Service:
     """`speed` scales time: 1 is real time, 0 is no waiting at all."""
 
-    def __init__(self, provider: SimProvider, seed: int, speed: float) -> None:
+    def __init__(self, provider: SimProvider, seed: int, speed: float, epoch_s: float | None = None) -> None:
         self.provider = provider
         self.control = Control(seed, binding=speed > 0)
         self.counters = self.control.counters
@@ -45,6 +45,7 @@ class Service:
         self._seed = seed
         self._speed = speed
         self._cache = PromptCache()
+        self._epoch_s = epoch_s
         self._number = 0
 
     async def __call__(self, exchange: Exchange) -> None:
@@ -154,7 +155,7 @@ class Service:
 
     def _limit(self, model: SimModel) -> dict[str, str]:
         """Count a request against its model's minute: the headers that tell. Raises `SimError`."""
-        verdict = self.control.limits.take(model, time.monotonic())
+        verdict = self.control.limits.take(model, asyncio.get_running_loop().time())
         told = limit_headers(self.provider, verdict)
         if verdict.wait_s is not None:
             raise SimError.told(
@@ -170,6 +171,11 @@ class Service:
         if fault is not None and fault.kind == "slow_first_token":
             first = fault.ms / 1000
         return Pace(first, self._speed / model.tokens_per_s)
+
+    def _unix_s(self) -> int:
+        if self._epoch_s is None:
+            return int(time.time())
+        return int(self._epoch_s + asyncio.get_running_loop().time())
 
     def _id(self, prefix: str, length: int) -> str:
         return (
@@ -192,7 +198,7 @@ class Service:
         said = [think(ask, model, self._seed, variant) for variant in range(wants.n)]
         if fault is not None and fault.kind == "empty":
             said = [Said()]
-        created = int(time.time())
+        created = self._unix_s()
         cached = self._automatic_cache(ask)
         reply = openai_replies.Reply(
             self._id("" if self.provider.name in ("mistral", "google") else "chatcmpl-", 29),

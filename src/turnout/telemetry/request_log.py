@@ -8,15 +8,53 @@ the event loop for the interpreter's lock. The writer knows nothing of what a ro
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from turnout.core.record import LogRow
 from turnout.store.ports import LogStore, StoreError
 
 Observer = Callable[[Sequence[LogRow]], None]
+
+
+class RowLog(Protocol):
+    """Where rows go."""
+
+    rows_written: int
+    rows_lost: int
+
+    @property
+    def rows_waiting(self) -> int: ...
+    def put(self, row: LogRow) -> None: ...
+    def flush(self) -> None: ...
+    def drained(self, timeout_s: float) -> bool: ...
+    async def end(self) -> bool:
+        """Write what is left and stop. False when rows were lost."""
+        ...
+
+
+class DirectLog:
+    """Rows are seen by `observe` as they come, and kept by whoever that is: no thread, no store, no waiting."""
+
+    def __init__(self, observe: Observer) -> None:
+        self._observe = observe
+        self.rows_written = self.rows_lost = self.rows_waiting = 0
+
+    def put(self, row: LogRow) -> None:
+        self.rows_written += 1
+        self._observe((row,))
+
+    def flush(self) -> None: ...
+
+    def drained(self, timeout_s: float) -> bool:
+        return True
+
+    async def end(self) -> bool:
+        return True
 
 
 class RequestLog:
@@ -98,6 +136,9 @@ class RequestLog:
             self._ready.notify()
         self._thread.join(timeout_s)
         return not self._thread.is_alive() and self.rows_lost == 0
+
+    async def end(self) -> bool:
+        return await asyncio.to_thread(self.close)
 
     def drained(self, timeout_s: float) -> bool:
         """Wait until everything put before is stored (for readers that want to see their own writes)."""

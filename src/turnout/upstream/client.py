@@ -57,9 +57,12 @@ class Upstream:
         transport: Transport,
         routes: Mapping[str, Route],
         clock: Clock,
+        now_ns: Callable[[], int] = time.perf_counter_ns,
         fetcher: Fetcher | None = None,
         sockets: Sockets | None = None,
     ) -> None:
+        """`clock` is the event loop's time, seconds, by which deadlines are kept; `now_ns` that of the calls' records."""
+        self._now_ns = now_ns
         self._transport = transport
         self._sockets = sockets or Sockets(transport)
         self._routes = routes
@@ -77,7 +80,7 @@ class Upstream:
         head, body = _encode(call, route, translated, attempt)
         stream = call.envelope.stream
         timeouts = self._timeouts(call, route, stream or route.socket)  # a socket always streams
-        begun = time.perf_counter_ns()
+        begun = self._now_ns()
         try:
             if route.socket and call.op == "chat":
                 attempt.sent = True
@@ -93,28 +96,28 @@ class Upstream:
                 return await self._open_stream(response, route, decoder, timeouts, attempt)
             return _whole(response.take_all() or await response.read_all(), route, call, attempt)
         except TransportError as error:
-            raise CallFailed(_or_late(_transport_failure(error, route, False), call)) from None
+            raise CallFailed(self._or_late(_transport_failure(error, route, False), call)) from None
         except CallFailed as error:
-            error.failure = _or_late(error.failure, call)
+            error.failure = self._or_late(error.failure, call)
             raise
         finally:
-            attempt.waited_ns += time.perf_counter_ns() - begun
+            attempt.waited_ns += self._now_ns() - begun
 
     async def _translatable(self, call: Call, route: Route, attempt: Attempt) -> Request:
         """The request with all its media as this target takes them."""
-        begun = time.perf_counter_ns()
+        begun = self._now_ns()
         try:
             return await with_media(
-                call.request, route.card.dialect, route.target, self._fetcher, _left_s(call)
+                call.request, route.card.dialect, route.target, self._fetcher, self._left_s(call)
             )
         finally:
-            attempt.waited_ns += time.perf_counter_ns() - begun
+            attempt.waited_ns += self._now_ns() - begun
 
     def _timeouts(self, call: Call, route: Route, stream: bool) -> Timeouts:
         timeouts = route.timeouts
         if not stream:
             timeouts = route.unary_timeouts
-        left_s = _left_s(call)
+        left_s = self._left_s(call)
         if left_s is None:
             return timeouts
         return Timeouts(  # a stall is the provider's whoever waits: the total ends the wait in time
@@ -124,6 +127,24 @@ class Upstream:
             stall_s=timeouts.stall_s,
             total_s=min(timeouts.total_s, left_s),
         )
+
+    def _left_s(self, call: Call) -> float | None:
+        """Until the request's own deadline. Raises `CallFailed(DEADLINE)` when it has passed."""
+        if call.controls.deadline_ms is None:
+            return None
+        left_s = call.controls.deadline_ms / 1000 - (self._now_ns() - call.arrived_ns) / 1e9
+        if left_s <= 0:
+            raise CallFailed(Failure(Kind.DEADLINE, "The request's own deadline has passed."))
+        return left_s
+
+    def _or_late(self, failure: Failure, call: Call) -> Failure:
+        """A wait that the caller's own deadline cut short says nothing of the provider."""
+        deadline_ms = call.controls.deadline_ms
+        if deadline_ms is None or failure.kind not in _TIMEOUTS:
+            return failure
+        if (self._now_ns() - call.arrived_ns) / 1e6 < deadline_ms:
+            return failure
+        return Failure(Kind.DEADLINE, "The request's own deadline has passed.", provider=failure.provider)
 
     async def _open_passed(
         self, response: Response, call: Call, route: Route, timeouts: Timeouts, attempt: Attempt
@@ -164,16 +185,6 @@ class Upstream:
 _TIMEOUTS = frozenset({Kind.CONNECT_TIMEOUT, Kind.FIRST_TOKEN_TIMEOUT, Kind.STALLED, Kind.DEADLINE})
 
 
-def _or_late(failure: Failure, call: Call) -> Failure:
-    """A wait that the caller's own deadline cut short says nothing of the provider."""
-    deadline_ms = call.controls.deadline_ms
-    if deadline_ms is None or failure.kind not in _TIMEOUTS:
-        return failure
-    if (time.perf_counter_ns() - call.arrived_ns) / 1e6 < deadline_ms:
-        return failure
-    return Failure(Kind.DEADLINE, "The request's own deadline has passed.", provider=failure.provider)
-
-
 def _usage_in(events: Iterable[Event]) -> Usage | None:
     """What the provider has reported last."""
     usage: Usage | None = None
@@ -181,16 +192,6 @@ def _usage_in(events: Iterable[Event]) -> Usage | None:
         if type(event) is Usage:
             usage = event
     return usage
-
-
-def _left_s(call: Call) -> float | None:
-    """Until the request's own deadline. Raises `CallFailed(DEADLINE)` when it has passed."""
-    if call.controls.deadline_ms is None:
-        return None
-    left_s = call.controls.deadline_ms / 1000 - (time.perf_counter_ns() - call.arrived_ns) / 1e9
-    if left_s <= 0:
-        raise CallFailed(Failure(Kind.DEADLINE, "The request's own deadline has passed."))
-    return left_s
 
 
 def _encode(call: Call, route: Route, translated: Request | None, attempt: Attempt) -> tuple[bytes, bytes]:

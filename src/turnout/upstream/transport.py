@@ -18,7 +18,7 @@ import asyncio
 import ssl
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
@@ -96,8 +96,10 @@ class Transport:
         proxy: str | Mapping[str, str] | None = None,
         no_proxy: str = "",
         resolve: Resolve = resolve_here,
+        now_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self.limits = limits
+        self._now_ns = now_ns
         by_scheme = {"http": proxy, "https": proxy} if isinstance(proxy, str) else proxy or {}
         self._proxies = {scheme: Proxy.of(url) for scheme, url in by_scheme.items() if url}
         self._no_proxy = Exceptions(no_proxy)
@@ -158,7 +160,7 @@ class Transport:
         error = await response.begin()
         if error is not None and connection.reused and error.phase in _STALE and not error.bytes_received:
             if trace is not None:
-                trace.resent_ns = time.perf_counter_ns()
+                trace.resent_ns = self._now_ns()
             connection = await self._acquire(pool, origin, timeouts, loop, fresh=True)
             response = Response(connection, timeouts, total_at, loop.time())
             connection.send(response, payload)

@@ -1,0 +1,82 @@
+"""The real program in virtual time: an hour of outages in moments, and with the same seed the same bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from hashlib import sha256
+
+import msgspec
+
+from tests.laws.virtual import World
+from turnout.core.errors import Kind
+from turnout.sim import Fault, Match, Rule
+from turnout.sim.clock import VirtualLoop, run
+
+ASK = {"role": "user", "content": "What is the capital of France?"}
+HOUR_S = 3600
+
+
+async def _hour(loop: VirtualLoop, seed: int) -> tuple[str, World, list[int]]:
+    """A request every ten seconds; providers come and go, stall and refuse. A digest of all that was said."""
+    world = World(loop, seed)
+    chance = random.Random(seed)
+    digest, statuses = sha256(), []
+    providers = sorted(world.simulated.servers)
+    for _ in range(HOUR_S // 10):
+        name = chance.choice(providers).removesuffix(".sim")
+        match chance.randrange(5):
+            case 0:
+                world.down(name)
+            case 1:
+                world.up(name)
+            case 2:
+                fault = Fault(
+                    chance.choice(["hang", "status", "reset", "cut_after", "empty", "html"]), status=503
+                )
+                world.simulated.control[name].faults.add(Rule(fault, Match(), times=3))
+            case 3:
+                world.simulated.control[name].faults.rules.clear()
+        model = chance.choice(["gpt-4o", "auto", "claude-sonnet-4-6"])
+        status, body = await world.ask({"model": model, "stream": chance.random() < 0.5, "messages": [ASK]})
+        statuses.append(status)
+        digest.update(b"%d %b" % (status, body))
+        await asyncio.sleep(10)
+    digest.update(msgspec.json.encode(world.rows))
+    await world.close()
+    return digest.hexdigest(), world, statuses
+
+
+def test_an_hour_of_outages_is_the_same_twice() -> None:
+    told = []
+    for seed in (1, 1, 2):
+        loop = VirtualLoop()
+        digest, world, statuses = run(_hour(loop, seed), loop)
+        assert loop.time() > HOUR_S
+        assert len(world.rows) == len(statuses)
+        assert len({row.id for row in world.rows}) == len(world.rows)
+        assert statuses.count(200) > 0.9 * len(statuses)
+        assert any(len(row.attempts) > 1 for row in world.rows)
+        told.append(digest)
+    assert told[0] == told[1]
+    assert told[0] != told[2]
+
+
+def test_a_silent_provider_costs_its_deadline_and_not_the_days() -> None:
+    async def story(loop: VirtualLoop) -> None:
+        world = World(loop, 1)
+        for control in world.simulated.control.values():
+            control.faults.add(Rule(Fault("hang"), Match()))
+        begun, real = loop.time(), time.perf_counter()
+        status, _ = await world.ask({"model": "gpt-4o", "stream": True, "messages": [ASK]})
+        assert status == 504
+        assert loop.time() - begun > 15  # first-token deadlines, one after another, in virtual seconds
+        assert time.perf_counter() - real < loop.time() - begun
+        (row,) = world.rows
+        assert {attempt.failure for attempt in row.attempts} == {Kind.FIRST_TOKEN_TIMEOUT}
+        assert row.overhead_ms < 1.0  # virtual time passes in waiting only
+        await world.close()
+
+    loop = VirtualLoop()
+    run(story(loop), loop)
