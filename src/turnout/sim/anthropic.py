@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 from base64 import b64encode
 from hashlib import sha256
 from typing import Any
@@ -21,6 +22,7 @@ REDACTED_TRIGGER = "ANTHROPIC_MAGIC_STRING_TRIGGER_REDACTED_THINKING_46C9A13E193
 
 
 # Names that begin with `x_` pass too, so that tests can send something unheard of.
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _FIELDS = frozenset(
     "cache_control container context_management inference_geo max_tokens mcp_servers messages metadata model output_config output_format "
     "service_tier speed stop_sequences stream system temperature thinking tool_choice tools top_k top_p".split()
@@ -223,6 +225,8 @@ def _tools(reader: _Reader, data: dict[str, Any]) -> None:
     for number, tool in enumerate(_field(data, "tools", (list,)) or []):
         if not isinstance(tool, dict) or not isinstance(tool.get("name"), str):
             raise bad(f"tools.{number}.name: Field required")
+        if tool.get("type") in (None, "custom") and not _TOOL_NAME.fullmatch(tool["name"]):
+            raise bad(f"tools.{number}.custom.name: String should match pattern '^[a-zA-Z0-9_-]{{1,64}}$'")
         schema = _mapping(tool.get("input_schema"), f"tools.{number}.custom.input_schema")
         if tool.get("type") in (None, "custom") and schema.get("type") != "object":
             raise bad(f"tools.{number}.custom.input_schema.type: Input should be 'object'")

@@ -12,6 +12,7 @@ from turnout.sim.models import SimModel
 from turnout.sim.openai_replies import Wants
 from turnout.sim.reading import bad, picture, want
 
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]+")
 _DATA_URL = re.compile(r"data:(image/[\w.+-]+);base64,", re.IGNORECASE)
 N_MAX = 8
 
@@ -32,6 +33,10 @@ def read(data: dict[str, Any], model: SimModel) -> tuple[Ask, Wants]:
     )
     _check_options(data, model)
     _check_calls(messages)
+    for name in ("user", "prompt_cache_key", "safety_identifier"):
+        _check_length(data.get(name), name, 64)
+    if model.provider == "mistral":
+        _check_system_first(messages)
     transcript = [_message(ask, message, number) for number, message in enumerate(messages)]
     ask.transcript = "\n".join(transcript)
     stop = want(data, "stop", (str, list))
@@ -130,6 +135,13 @@ def _tools(ask: Ask, data: dict[str, Any]) -> None:
                 f"Missing required parameter: 'tools[{number}].function'.",
                 f"tools[{number}].function",
                 "missing_required_parameter",
+            )
+        _check_length(function["name"], f"tools[{number}].function.name", 64)
+        if not _TOOL_NAME.fullmatch(function["name"]):
+            raise bad(
+                f"Invalid 'tools[{number}].function.name': string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.",
+                f"tools[{number}].function.name",
+                "invalid_value",
             )
         schema = want(function, "parameters", (dict,)) or {}
         ask.tools.append(Offered(function["name"], str(function.get("description") or ""), schema))
@@ -256,8 +268,28 @@ def _check_calls(messages: list[Any]) -> None:
             continue
         _check_answered(waiting, number)
         made = want(message, "tool_calls", (list,)) or []
+        for position, call in enumerate(made):
+            if isinstance(call, dict):
+                _check_length(call.get("id"), f"messages[{number}].tool_calls[{position}].id", 40)
         waiting = {str(call.get("id")) for call in made if isinstance(call, dict)}
     _check_answered(waiting, len(messages))
+
+
+def _check_length(value: Any, where: str, longest: int) -> None:
+    if isinstance(value, str) and len(value) > longest:
+        raise bad(
+            f"Invalid '{where}': string too long. Expected a string with maximum length {longest}, but got a string with length {len(value)} instead.",
+            where,
+            "string_above_max_length",
+        )
+
+
+def _check_system_first(messages: list[Any]) -> None:
+    """As the chat templates of open models have it: one system message, before everybody else's."""
+    roles = [message.get("role") for message in messages if isinstance(message, dict)]
+    if "system" in roles[1:]:
+        before = roles[roles.index("system", 1) - 1]
+        raise bad(f"Unexpected role 'system' after role '{before}'", "messages")
 
 
 def _check_answered(waiting: set[str], number: int) -> None:

@@ -1,0 +1,264 @@
+"""Laws of a conversation: whatever a caller sent, every target gets what it takes, and the caller gets his own names back."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Raw
+
+from turnout.core.events import Finished, Frame, Started, ToolDelta, ToolStart
+from turnout.core.model import (
+    CacheControl,
+    DialectName,
+    Document,
+    Image,
+    Inline,
+    Message,
+    Params,
+    Part,
+    Reasoning,
+    Request,
+    Text,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+    Url,
+)
+from turnout.wire.codec import Target
+from turnout.wire.fitting import FORMS, NO_RESULT, Renaming, fit, form_of, renamed, short
+from turnout.wire.registry import PROVIDERS
+
+TARGETS: tuple[DialectName, ...] = get_args(DialectName)
+NAMES = ["f", "mcp__" + "a" * 70, "mcp__" + "a" * 69 + "b", "naïve tool", "9lives", "a.b/c", "x" * 64]
+IDS = ["call_1", "call_2", "toolu_" + "z" * 60, "id with spaces"]
+TEXTS = ["Hello", "", " \n", "Paris"]
+
+_text = st.builds(
+    Text, st.sampled_from(TEXTS), st.sampled_from([None, None, CacheControl("5m"), CacheControl("1h")])
+)
+_call = st.builds(
+    ToolCall,
+    st.sampled_from(IDS),
+    st.sampled_from(NAMES),
+    st.sampled_from(["{}", '{"a":1', "", "[1]", '{"a": 1}']),
+)
+_result = st.builds(ToolResult, st.sampled_from(IDS), st.lists(_text, max_size=2).map(tuple))
+_thought = st.builds(Reasoning, st.sampled_from(["", "hm"]))
+_part: st.SearchStrategy[Part] = st.one_of(_text, _call, _result, _thought)
+_message = st.one_of(
+    st.builds(Message, st.sampled_from(["system", "developer"]), st.lists(_text, max_size=2).map(tuple)),
+    st.builds(Message, st.just("user"), st.lists(st.one_of(_text, _result), max_size=3).map(tuple)),
+    st.builds(
+        Message, st.just("assistant"), st.lists(st.one_of(_text, _call, _thought), max_size=3).map(tuple)
+    ),
+)
+
+
+def _unique(messages: list[Message]) -> tuple[Message, ...]:
+    """No call has the id of an earlier one: that no API's caller sends."""
+    seen: set[str] = set()
+    out = []
+    for message in messages:
+        parts: list[Part] = []
+        for part in message.content:
+            if isinstance(part, ToolCall):
+                if part.id in seen:
+                    continue
+                seen.add(part.id)
+            parts.append(part)
+        out.append(Message(message.role, tuple(parts), message.name))
+    return tuple(out)
+
+
+_requests = st.builds(
+    lambda messages, tools, user: Request(
+        "openai_responses",
+        "m",
+        (*_unique(messages), Message("user", (Text("Go on."),))),
+        tuple(Tool(name, schema=Raw(b'{"type":"object"}')) for name in dict.fromkeys(tools)),
+        params=Params(user=user),
+    ),
+    st.lists(_message, max_size=8),
+    st.lists(st.sampled_from(NAMES), max_size=4),
+    st.sampled_from([None, "u", "u" * 123]),
+)
+
+
+@pytest.mark.parametrize("dialect", TARGETS)
+@settings(max_examples=150, deadline=None)
+@given(request=_requests)
+def test_every_target_gets_a_lawful_conversation(dialect: DialectName, request: Request) -> None:
+    target = Target("m")
+    form = form_of(dialect, target)
+    fitted = fit(request, dialect, target)
+    messages = fitted.request.messages
+    _results_follow(messages)
+    for number, message in enumerate(messages):
+        assert message.content, "a message that says nothing"
+        if form.one_system:
+            assert message.role not in ("system", "developer") or number == 0
+        for part in message.content:
+            assert not (isinstance(part, Text) and not part.text.strip()) or (
+                form.blank and len(message.content) == 1
+            )
+            if isinstance(part, ToolCall):
+                assert form.call_id_max is None or len(part.id) <= form.call_id_max
+                assert not part.arguments.strip() or isinstance(json.loads(part.arguments), dict)
+    names = [tool.name for tool in fitted.request.tools if isinstance(tool, Tool)]
+    names += [part.name for message in messages for part in message.content if isinstance(part, ToolCall)]
+    if form.name_max is not None:
+        assert all(len(name) <= form.name_max and re.fullmatch(form.name, name) for name in names)
+    offered = [tool.name for tool in request.tools if isinstance(tool, Tool)]
+    told = [tool.name for tool in fitted.request.tools if isinstance(tool, Tool)]
+    assert [fitted.names.get(name, name) for name in told] == offered
+    assert len(set(told)) == len(told)
+    if form.marks is not None:
+        assert _marks(fitted.request) <= form.marks
+    user = fitted.request.params.user
+    assert user is None or form.user_max is None or len(user) <= form.user_max
+    assert fit(fitted.request, dialect, target).request == fitted.request, "what fits is not fitted again"
+    PROVIDERS[dialect].encode_request(fitted.request, target)
+
+
+def _results_follow(messages: tuple[Message, ...]) -> None:
+    for number, message in enumerate(messages):
+        calls = [part.id for part in message.content if isinstance(part, ToolCall)]
+        after = messages[number + 1].content if number + 1 < len(messages) else ()
+        results = [part.call_id for part in after if isinstance(part, ToolResult)]
+        if calls:
+            assert message.role == "assistant"
+            assert results == calls
+            assert all(isinstance(part, ToolResult) for part in after[: len(calls)]), "results come first"
+        elif message.role == "assistant":
+            assert not results
+
+
+def _marks(request: Request) -> int:
+    parts = [part for message in request.messages for part in message.content]
+    marked = [*request.tools, *parts]
+    return sum(getattr(one, "cache", None) is not None for one in marked)
+
+
+def test_what_stands_between_calls_and_results_comes_after_them() -> None:
+    calls = (ToolCall("a", "f", "{}"), ToolCall("b", "g", "{}"))
+    messages = (
+        Message("user", (Text("Hi"),)),
+        Message("assistant", (calls[0],)),
+        Message("assistant", (calls[1],)),
+        Message("developer", (Text("Be brief."),)),
+        Message("user", (ToolResult("b", (Text("2"),)),)),
+        Message("user", (ToolResult("a", (Text("1"),)),)),
+    )
+    fitted = fit(Request("openai_responses", "m", messages), "openai_chat", Target("m"))
+    assert [(m.role, [type(p).__name__ for p in m.content]) for m in fitted.request.messages] == [
+        ("user", ["Text"]),
+        ("assistant", ["ToolCall", "ToolCall"]),
+        ("user", ["ToolResult", "ToolResult", "Text"]),
+    ]
+    assert [p.call_id for p in fitted.request.messages[2].content if isinstance(p, ToolResult)] == ["a", "b"]
+    assert fitted.dropped == ("messages.system_position",)
+
+
+def test_an_unanswered_call_is_closed_and_an_answer_to_nothing_is_text() -> None:
+    messages = (
+        Message("assistant", (ToolCall("a", "f", "{}"),)),
+        Message("user", (ToolResult("zzz", (Text("42"),)), Text("and now?"))),
+    )
+    fitted = fit(Request("anthropic", "m", messages), "openai_chat", Target("m"))
+    result, orphan, text = fitted.request.messages[1].content
+    assert isinstance(result, ToolResult) and result.content == (Text(NO_RESULT),) and result.is_error
+    assert isinstance(orphan, Text) and "42" in orphan.text and "zzz" in orphan.text
+    assert text == Text("and now?")
+    assert set(fitted.dropped) == {"tool_calls.unanswered", "tool_results.orphaned"}
+
+
+def test_system_messages_are_one_where_one_is_taken_and_stay_where_all_are() -> None:
+    messages = (
+        Message("system", (Text("A"),)),
+        Message("developer", (Text("B"),)),
+        Message("user", (Text("Hi"),)),
+        Message("system", (Text("C"),)),
+        Message("assistant", (Text("Hello"),)),
+        Message("system", (Text("D"),)),
+        Message("user", (Text("Bye"),)),
+    )
+    request = Request("openai_responses", "m", messages)
+    for dialect in ("mistral", "ollama", "openai_chat"):
+        fitted = fit(request, dialect, Target("m")).request.messages
+        assert [(m.role, m.content) for m in fitted] == [
+            ("system", (Text("A\n\nB"),)),
+            ("user", (Text("Hi\n\nC"),)),
+            ("assistant", (Text("Hello"),)),
+            ("user", (Text("D\n\nBye"),)),
+        ]
+    own = fit(request, "openai_chat", Target("m", quirks=frozenset({"developer_role"})))
+    assert own.request.messages == messages
+
+
+def test_names_come_back_in_streams_and_two_long_names_stay_two() -> None:
+    long = [name for name in NAMES if len(name) > 64]
+    request = Request(
+        "anthropic",
+        "m",
+        (Message("user", (Text("Hi"),)),),
+        tuple(Tool(name) for name in long),
+        ToolChoice("named", long[1]),
+    )
+    fitted = fit(request, "openai_chat", Target("m"))
+    told = [tool.name for tool in fitted.request.tools if isinstance(tool, Tool)]
+    assert len(set(told)) == 2 and all(len(name) <= 64 for name in told)
+    assert fitted.request.tool_choice == ToolChoice("named", told[1])
+    events = (Started(), ToolStart(0, "c", told[0]), ToolDelta(0, "{}"), Finished())
+    assert [e.name for e in renamed(events, fitted.names) if isinstance(e, ToolStart)] == [long[0]]
+
+    class Decoder:
+        def feed(self, data: bytes) -> list[Frame]:
+            return [Frame(data, events)]
+
+        def eof(self, failure: object) -> list[Frame]:
+            return []
+
+    frame, *_ = Renaming(Decoder(), fitted.names).feed(b"raw")
+    assert frame.raw == b"raw" and isinstance(frame.events[1], ToolStart) and frame.events[1].name == long[0]
+    assert fit(request, "openai_chat", Target("m")).names == fitted.names  # the same in every request
+
+
+def test_a_document_in_the_place_of_an_image_is_a_document() -> None:
+    for source in (Url("data:application/pdf;base64,JVBERi0="), Inline("application/pdf", "JVBERi0=")):
+        content = (Image(source), Text("What is this?"))
+        (message,) = fit(
+            Request("openai_chat", "m", (Message("user", content),)), "anthropic", Target("m")
+        ).request.messages
+        assert message.content[0] == Document(Inline("application/pdf", "JVBERi0="))
+
+
+def test_marks_are_the_last_four_and_no_longer_life_follows_a_shorter() -> None:
+    parts = tuple(Text(f"{n}", CacheControl("1h" if n == 5 else "5m")) for n in range(6))
+    fitted = fit(Request("openai_chat", "m", (Message("user", parts),)), "anthropic", Target("m"))
+    (message,) = fitted.request.messages
+    assert [part.cache for part in message.content if isinstance(part, Text)] == [
+        None,
+        None,
+        *[CacheControl("5m")] * 4,
+    ]
+    assert "cache_control.marks" in fitted.dropped
+
+
+@given(st.text(max_size=200), st.integers(40, 64))
+def test_short_forms_fit_and_stay_apart(text: str, longest: int) -> None:
+    found = short(text, longest)
+    assert len(found) <= longest
+    assert (found == text) == (len(text) <= longest)
+    assert short(text + "x", longest) != found
+
+
+def test_a_plain_request_is_not_touched() -> None:
+    request = Request("anthropic", "m", (Message("system", (Text("S"),)), Message("user", (Text("Hi"),))))
+    for dialect in FORMS:
+        assert fit(request, dialect, Target("m")).request is request
