@@ -293,11 +293,11 @@ class Ingress:
             status, headers, body = await handler(principal, codec, scope)
         except CallFailed as error:
             failure = error.failure
-            if (inside := _inside(scope)) is not None:
-                inside.failed(request_id, failure)
             status, headers = failure.row.status, [JSON_TYPE]
             if scope["path"] in ENDPOINTS:
                 status, headers = 405, [JSON_TYPE, (b"allow", b"POST")]
+            if (inside := _inside(scope)) is not None:
+                inside.failed(request_id, failure, status)
             body = codec.encode_error(failure, request_id)
         except ClientLeft:
             return
@@ -548,13 +548,13 @@ def _writer(call: Call, reply: Reply, codec: Codec, meta: Meta) -> Callable[[Seq
 
 
 async def _send_error(call: Call, failure: Failure, codec: Codec, scope: Scope, send: Send) -> None:
-    if (inside := _inside(scope)) is not None:
-        inside.failed(call.id, failure)
     told = failure.told
     if told is not None and told.dialect == call.dialect:
         status, body = told.status, told.body
     else:
         status, body = failure.row.status, codec.encode_error(failure, call.id)
+    if (inside := _inside(scope)) is not None:
+        inside.failed(call.id, failure, status)
     await _send_whole(scope, send, status, error_head(call, failure), body)
 
 

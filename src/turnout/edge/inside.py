@@ -20,7 +20,7 @@ OPERATOR = Principal(key="library")
 class Inside:
     """One request. `take`, if given, gets the reply at its commit point in place of a written response, and must end it."""
 
-    __slots__ = ("call", "card", "failure", "principal", "request_id", "take")
+    __slots__ = ("call", "card", "failure", "principal", "request_id", "status", "take")
 
     def __init__(self, principal: Principal, take: Callable[[Reply], Awaitable[None]] | None = None) -> None:
         self.principal = principal
@@ -28,10 +28,11 @@ class Inside:
         self.request_id = ""
         self.call: Call | None = None  # answered, by `card`'s model
         self.card: Card | None = None
-        self.failure: Failure | None = None  # refused, or failed before anything was answered
+        self.failure: Failure | None = None  # refused, or failed before anything was answered, with `status`
+        self.status = 200
 
     def answered(self, call: Call, card: Card) -> None:
         self.request_id, self.call, self.card = call.id, call, card
 
-    def failed(self, request_id: str, failure: Failure) -> None:
-        self.request_id, self.failure = request_id, failure
+    def failed(self, request_id: str, failure: Failure, status: int) -> None:
+        self.request_id, self.failure, self.status = request_id, failure, status

@@ -54,7 +54,7 @@ async def run(app: App, inside: Inside, asked: Asked, send: Send) -> None:
         failure = Failure(Kind.INTERNAL, "Internal error.")
         raise TurnoutError(failure, inside.request_id) from error
     if inside.failure is not None:
-        raise error_of(inside.failure, inside.request_id)
+        raise error_of(inside.failure, inside.request_id, inside.status)
 
 
 async def ask(app: App, inside: Inside, asked: Asked) -> Response:

@@ -21,22 +21,19 @@ class TurnoutError(Exception):
     """A call that failed; raised as such for defects of Turnout itself only (`internal`).
 
     `code`: stable word for the kind, the same that the gateway answers with. `status`: the HTTP status the gateway would answer
-    with. `message`: a sentence for people, perhaps in the provider's words. `retry_after_s`: seconds to wait, where the provider said
+    with (a provider's own, where its refusal is passed on). `message`: a sentence for people, perhaps in the provider's words. `retry_after_s`: seconds to wait, where the provider said
     so. `request_id`: the row in the request log; empty where there is none. `failure`: everything that is known of it.
     """
 
-    def __init__(self, failure: Failure, request_id: str = "") -> None:
-        super().__init__(failure, request_id)
+    def __init__(self, failure: Failure, request_id: str = "", status: int | None = None) -> None:
+        super().__init__(failure, request_id, status)
         self.failure = failure
         self.request_id = request_id
+        self.status = failure.row.status if status is None else status
 
     @property
     def code(self) -> str:
         return self.failure.code
-
-    @property
-    def status(self) -> int:
-        return self.failure.row.status
 
     @property
     def message(self) -> str:
@@ -120,6 +117,9 @@ _OF_KIND: dict[Kind, type[TurnoutError]] = {
 }
 
 
-def error_of(failure: Failure, request_id: str = "") -> TurnoutError:
-    """The exception for a failure; what is not the caller's and no defect of ours is `Unavailable`."""
-    return _OF_KIND.get(failure.kind, Unavailable)(failure, request_id)
+def error_of(failure: Failure, request_id: str = "", status: int | None = None) -> TurnoutError:
+    """The exception for a failure; what is not the caller's and no defect of ours is `Unavailable`.
+
+    `status`: where it is not the one of the failure's kind.
+    """
+    return _OF_KIND.get(failure.kind, Unavailable)(failure, request_id, status)

@@ -106,10 +106,14 @@ class Running:
         return flow
 
     def principal(self, key: str | None) -> Principal:
-        """Who a configured key's calls are from; the operator where none is named. Raises `ConfigurationError`."""
+        """Who a configured key's calls are from; the operator where none is named.
+
+        Raises `ConfigurationError`, and `RuntimeError` as `gateway` does.
+        """
+        gateway = self.gateway
         if key is None:
             return OPERATOR
-        found = {principal.key: principal for _, principal in principals(self.gateway.config)}
+        found = {principal.key: principal for _, principal in principals(gateway.config)}
         if key not in found:
             names = ", ".join(found) or "none"
             raise ConfigurationError(
