@@ -11,16 +11,11 @@ from msgspec.structs import replace
 from turnout.cli.setup import today
 from turnout.cli.terminal import counted
 from turnout.config import schema
-from turnout.config.defaults import (
-    demo_config,
-    providers_with_keys,
-    unstarted,
-    with_known_keys,
-    with_simulated,
-)
+from turnout.config.defaults import demo_config, providers_with_keys, with_known_keys
 from turnout.config.load import ConfigError, Loaded, read_file
 from turnout.edge.app import Gateway, say
 from turnout.edge.serve import Reload, StartError, bind, guard, run_many, run_one
+from turnout.edge.simulation import Simulation
 from turnout.store.ports import StoreError
 from turnout.upstream.catalog import CatalogError
 from turnout.upstream.known import Known, load_known
@@ -48,7 +43,7 @@ def serve(path: Path, host: str | None, port: int | None, workers: int) -> int:
         return 2
 
     def one(worker: int, shared: Path | None = None) -> int:
-        simulation = _Simulation(known)
+        simulation = Simulation(known)
 
         async def source() -> schema.Config:
             return await simulation.under(config)
@@ -74,7 +69,7 @@ def serve(path: Path, host: str | None, port: int | None, workers: int) -> int:
 def run(host: str, port: int, seed: int, speed: float, simulate: bool) -> int:
     environ = dict(os.environ)
     known = load_known()
-    simulation = _Simulation(known, seed, speed)
+    simulation = Simulation(known, seed, speed)
     config = demo_config(known, dict.fromkeys(known.simulated), environ, simulate, today())
     config = _with_address(config, host, port)
     try:
@@ -90,26 +85,6 @@ def run(host: str, port: int, seed: int, speed: float, simulate: bool) -> int:
         return await simulation.under(config)
 
     return _guarded(lambda: run_one(source, listener, environ=environ, ready=_ready))
-
-
-class _Simulation:
-    """Turnout's own simulated providers, started when a configuration first wants one."""
-
-    def __init__(self, known: Known, seed: int = 1, speed: float = 1.0) -> None:
-        self._known = known
-        self._seed = seed
-        self._speed = speed
-        self._urls: dict[str, str] | None = None
-
-    async def under(self, config: schema.Config) -> schema.Config:
-        """The configuration with the addresses of those that it wants simulated."""
-        if not unstarted(config):
-            return config
-        if self._urls is None:
-            from turnout.sim import SimConfig, start  # most gateways need none
-
-            self._urls = (await start(SimConfig(seed=self._seed, speed=self._speed))).base_urls
-        return with_simulated(config, self._known, self._urls)
 
 
 def _nothing_to_serve(known: Known, environ: dict[str, str]) -> str:

@@ -43,6 +43,7 @@ from turnout.core.model import DialectName
 from turnout.edge.controls import read_controls
 from turnout.edge.conversations import Conversations
 from turnout.edge.endpoints import ENDPOINTS, SOCKETS, Endpoint, dialect_of, find_endpoint
+from turnout.edge.inside import OPERATOR, Inside
 from turnout.edge.owning import note_references
 from turnout.edge.passing import send_passed, understand_passed
 from turnout.edge.reading import ClientLeft, Facts, check_depth, query_credential, read_body, read_headers
@@ -161,7 +162,7 @@ class Ingress:
                     finally:
                         call.waited_ns = self._clock.now_ns() - call.arrived_ns
                 _understand(call, endpoint, known, codec, body, scope)
-                guarded = not engine.keyring.open
+                guarded = not engine.keyring.open and call.principal is not OPERATOR
                 if guarded:
                     note_references(call)
                 if endpoint.dialect == "openai_responses":
@@ -298,6 +299,8 @@ class Ingress:
             status, headers = failure.row.status, [JSON_TYPE]
             if scope["path"] in ENDPOINTS:
                 status, headers = 405, [JSON_TYPE, (b"allow", b"POST")]
+            if (inside := _inside(scope)) is not None:
+                inside.failed(request_id, failure, status)
             body = codec.encode_error(failure, request_id)
         except ClientLeft:
             return
@@ -410,7 +413,14 @@ def _understand(
         call.controls = known.controls
 
 
+def _inside(scope: Scope) -> Inside | None:
+    found: Inside | None = scope.get("extensions", _NO_EXTENSIONS).get("turnout.inside")
+    return found
+
+
 def _admit(engine: Engine, credential: bytes | None, scope: Scope) -> Principal:
+    if (inside := _inside(scope)) is not None:
+        return inside.principal
     if credential is None and scope["query_string"]:
         credential = query_credential(scope["query_string"])
     return engine.keyring.admit(credential)
@@ -428,8 +438,13 @@ async def _respond(
     call: Call, reply: Reply, engine: Engine, codec: Codec, scope: Scope, send: Send, framing: Framing
 ) -> None:
     """Answer from the reply, and let go of it whatever happens."""
+    inside = _inside(scope)
     try:
-        if call.op in PASSED and reply.streamed:
+        if inside is not None:
+            inside.answered(call, reply.card)
+        if inside is not None and inside.take is not None:
+            await inside.take(reply)
+        elif call.op in PASSED and reply.streamed:
             head = reply_head(call, reply.card, reply.content_type, engine.labels[reply.card.name])
             await send_passed(reply, head, codec.relay(_meta(call, reply.card)), scope, send)
         elif call.envelope.stream and call.op not in PASSED:
@@ -541,6 +556,8 @@ async def _send_error(call: Call, failure: Failure, codec: Codec, scope: Scope, 
         status, body = told.status, told.body
     else:
         status, body = failure.row.status, codec.encode_error(failure, call.id)
+    if (inside := _inside(scope)) is not None:
+        inside.failed(call.id, failure, status)
     await _send_whole(scope, send, status, error_head(call, failure), body)
 
 
