@@ -67,6 +67,7 @@ clients: $(VENV)/.dev ## real programs (LangChain, Claude Code, Codex, …) agai
 docs: $(VENV)/.dev ## regenerate what is generated
 	$(BIN)/python -m turnout.config.render > docs/configuration.md
 	$(BIN)/python -m turnout.wire.losses_page > docs/dialects.md
+	$(BIN)/python -m turnout.wire.errors_page > docs/errors.md
 	$(BIN)/python -m turnout.upstream.providers_page > docs/providers.md
 
 COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url -q

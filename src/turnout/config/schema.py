@@ -12,6 +12,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from turnout.core.card import Capability, Task, Tier
+from turnout.core.card import Deadlines as BuiltIn
 from turnout.core.model import DialectName
 
 Milliseconds = Annotated[int, Meta(ge=1, le=86_400_000)]
@@ -65,16 +66,33 @@ class Server(Strict, frozen=True):
     )
 
 
+_BUILT_IN = BuiltIn()
+
+
 class Deadlines(Strict, frozen=True):
     """Milliseconds. Absent: the next wider scope's value (model, provider, `resilience`, built in)."""
 
-    connect_ms: Annotated[Milliseconds | None, Meta(description="TCP connection.")] = None
-    tls_ms: Annotated[Milliseconds | None, Meta(description="TLS handshake.")] = None
-    first_token_ms: Annotated[Milliseconds | None, Meta(description="Request sent to first content.")] = None
-    stall_ms: Annotated[
-        Milliseconds | None, Meta(description="Between two pieces of content; pings do not count.")
+    connect_ms: Annotated[
+        Milliseconds | None, Meta(description=f"TCP connection. Built in: {_BUILT_IN.connect_ms:,}.")
     ] = None
-    total_ms: Annotated[Milliseconds | None, Meta(description="The whole attempt.")] = None
+    tls_ms: Annotated[
+        Milliseconds | None, Meta(description=f"TLS handshake. Built in: {_BUILT_IN.tls_ms:,}.")
+    ] = None
+    first_token_ms: Annotated[
+        Milliseconds | None,
+        Meta(
+            description=f"Request sent to first content of a stream; other replies have `total_ms`. Built in: {_BUILT_IN.first_token_ms:,}."
+        ),
+    ] = None
+    stall_ms: Annotated[
+        Milliseconds | None,
+        Meta(
+            description=f"Between two pieces of content; pings do not count. Built in: {_BUILT_IN.stall_ms:,}."
+        ),
+    ] = None
+    total_ms: Annotated[
+        Milliseconds | None, Meta(description=f"The whole attempt. Built in: {_BUILT_IN.total_ms:,}.")
+    ] = None
 
 
 class Provider(Strict, frozen=True):
@@ -269,7 +287,14 @@ class Key(Rules, frozen=True, kw_only=True):
     """A static key of the data plane, with rules of its own beside those of its team, user and cost centre."""
 
     name: Annotated[Word, Meta(description="How logs and reports name it.")]
-    key: Annotated[str, Meta(min_length=8, max_length=512, description="The secret, usually `${VARIABLE}`.")]
+    key: Annotated[
+        str,
+        Meta(
+            min_length=8,
+            max_length=512,
+            description="The secret, 8 to 512 characters, usually `${VARIABLE}`.",
+        ),
+    ]
     user: Annotated[str | None, Meta(description="Whose key it is; see `users`.")] = None
     team: Annotated[str | None, Meta(description="Which team's; see `teams`.")] = None
     cost_center: Annotated[

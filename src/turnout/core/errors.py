@@ -4,13 +4,14 @@ This is the most important data in the program. A kind is decided once, where th
 reading a status and a body, the transport, the edge); nobody downstream looks at status codes again. Each row
 says four things, apart on purpose because gateways that merge them get them wrong:
 
-- `retry_same`: may the same candidate be asked again at once?
+- `retry_same`: may the same candidate be asked again, after a pause and after everybody else was asked once?
 - `fall_back`: may another candidate be asked? (`larger`: only one with a larger context window)
 - `health`: what it says about the candidate. `soft` counts in the success rate only, `hard` may open a breaker,
   `credential` speaks of the key and not of the endpoint, `none` of nobody.
 - `billed`: may the provider have charged for it?
 
-and what the client sees: an HTTP status and a stable `code`. An upstream 401 is *our* credential's trouble: the
+and what the client sees: an HTTP status and a stable `code`. The code is the kind's value in the header, the log and the
+metrics; a body uses the word of its dialect where clients look for one (OpenAI's `context_length_exceeded`). An upstream 401 is *our* credential's trouble: the
 client sees 502, never 401. A cut stream, an empty completion, an error event after HTTP 200 are failures of full
 standing.
 """

@@ -246,7 +246,12 @@ class Ingress:
             if dialect is None:
                 raise fail(Kind.UNKNOWN_ROUTE, "There is no WebSocket at this path.")
         except CallFailed as error:
-            headers = [JSON_TYPE, (b"x-turnout-request-id", request_id.encode())]
+            code = error.failure.code.encode()
+            headers = [
+                JSON_TYPE,
+                (b"x-turnout-request-id", request_id.encode()),
+                (b"x-turnout-error", code),
+            ]
             status = error.failure.row.status
             await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
             body = codec.encode_error(error.failure, request_id)
@@ -296,9 +301,10 @@ class Ingress:
             status, headers, body = await handler(principal, codec, scope)
         except CallFailed as error:
             failure = error.failure
-            status, headers = failure.row.status, [JSON_TYPE]
+            status, headers = failure.row.status, [JSON_TYPE, (b"x-turnout-error", failure.code.encode())]
             if scope["path"] in ENDPOINTS:
-                status, headers = 405, [JSON_TYPE, (b"allow", b"POST")]
+                status = 405
+                headers.append((b"allow", b"POST"))
             if (inside := _inside(scope)) is not None:
                 inside.failed(request_id, failure, status)
             body = codec.encode_error(failure, request_id)
