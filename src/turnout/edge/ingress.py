@@ -357,8 +357,8 @@ class Ingress:
         """`POST /v1/route`: explain, call nobody."""
         facts = read_headers(scope["headers"], frozenset())
         body = await read_body(receive, facts, self.engine.body_bytes_max)
-        check_depth(body, self.engine.depth_max)
         envelope = codec.peek(body)
+        check_depth(body, self.engine.depth_max, envelope.fields)
         extra = envelope.fields.get("turnout")
         controls = read_controls(facts.controls, None if extra is None else bytes(extra))
         begun = time.perf_counter_ns()
@@ -395,8 +395,8 @@ def _understand(
         understand_passed(call, codec, body, scope["headers"], known.engine.depth_max)
         envelope = call.envelope
     else:
-        check_depth(body, known.engine.depth_max)
         call.envelope = envelope = endpoint.complete(codec.peek(body))
+        check_depth(body, known.engine.depth_max, envelope.fields)
     extra = envelope.fields.get("turnout")
     asked = known.facts.controls
     if extra is not None:
