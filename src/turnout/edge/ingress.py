@@ -224,10 +224,11 @@ class Ingress:
             self._tap.refuse(call, error.failure)
             raise
         call.plan = plan
+        body = codec.encode_count(tokens)
         self._tap.counted(call, plan.candidates[0], tokens)
         head = error_head(call, None)
         head.add(b"x-turnout-notice", b"tokens-estimated")
-        await _send_whole(scope, send, 200, head, codec.encode_count(tokens))
+        await _send_whole(scope, send, 200, head, body)
         return True
 
     async def _session(self, scope: Scope, receive: Receive, send: Send) -> None:
