@@ -228,10 +228,11 @@ class Ingress:
             self._tap.refuse(call, error.failure)
             raise
         call.plan = plan
+        body = codec.encode_count(tokens)
         self._tap.counted(call, plan.candidates[0], tokens)
         head = error_head(call, None)
         head.add(b"x-turnout-notice", b"tokens-estimated")
-        await _send_whole(scope, send, 200, head, codec.encode_count(tokens))
+        await _send_whole(scope, send, 200, head, body)
         return True
 
     async def _session(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -369,8 +370,8 @@ class Ingress:
         """`POST /v1/route`: explain, call nobody."""
         facts = read_headers(scope["headers"], frozenset())
         body = await read_body(receive, facts, self.engine.body_bytes_max)
-        check_depth(body, self.engine.depth_max)
         envelope = codec.peek(body)
+        check_depth(body, self.engine.depth_max, envelope.fields)
         extra = envelope.fields.get("turnout")
         controls = read_controls(facts.controls, None if extra is None else bytes(extra))
         begun = time.perf_counter_ns()
@@ -407,8 +408,8 @@ def _understand(
         understand_passed(call, codec, body, scope["headers"], known.engine.depth_max)
         envelope = call.envelope
     else:
-        check_depth(body, known.engine.depth_max)
         call.envelope = envelope = endpoint.complete(codec.peek(body))
+        check_depth(body, known.engine.depth_max, envelope.fields)
     extra = envelope.fields.get("turnout")
     asked = known.facts.controls
     if extra is not None:

@@ -22,7 +22,6 @@ Push = Callable[[bytes], Awaitable[None] | None]
 
 _NO_EXTENSIONS: dict[str, Any] = {}
 _EVENTS = b"text/event-stream"
-_FORM = b"multipart/form-data"
 
 
 def understand_passed(
@@ -31,9 +30,9 @@ def understand_passed(
     """Write the envelope on the call, and how it is described to routing. Raises `CallFailed`."""
     assert isinstance(codec, PassingCodec)
     content_type = next((value for name, value in headers if name == b"content-type"), b"")
-    if content_type[: len(_FORM)].lower() != _FORM:
-        check_depth(body, depth_max)
     call.envelope = envelope = codec.peek_passed(call.op, content_type, body)
+    if envelope.form is None:
+        check_depth(body, depth_max, envelope.fields)
     op, passing = call.op, codec
     call.decode = lambda _: passing.describe_passed(op, envelope)
 

@@ -1,17 +1,18 @@
 """Reading a request: headers, credential and body, each within its limit.
 
 Promise: nothing is believed and nothing is unbounded. The body's size is checked against the declared length before a byte is
-read and against the real one while reading; nesting is checked before any parser sees it.
+read and against the real one while reading; nesting is checked before anything but a parser that guards itself walks the value.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 
 from turnout.core.errors import Kind, fail
 from turnout.edge.controls import HEADER_PREFIX
@@ -101,26 +102,109 @@ def _too_large(bytes_max: int) -> Exception:
 
 
 STRUCTURES_MAX = 1_000_000
+_PEELED_MAX = 6
+_BATCH_MAX = 16
+_LONG = 64 * 1024  # from here on, looking for one more opener than may be is faster than counting
+_NOT_OPENERS = bytes(set(range(256)) - set(b"[{"))
 # Possessive, and an unterminated string runs to the end: linear on any input.
 _STRUCTURE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
+_items = msgspec.json.Decoder(list[Raw])
+_members = msgspec.json.Decoder(dict[str, Raw])
 
 
-def check_depth(body: bytes, depth_max: int) -> None:
+def check_depth(body: bytes, depth_max: int, members: Mapping[str, Raw] | None = None) -> None:
     """Refuse JSON that nests deeper than `depth_max`, or has too many arrays and objects to look at.
 
-    Raises `CallFailed(BAD_REQUEST)`.
+    What this guards is whatever of ours, or of a provider's, walks the value later: the parser guards itself. A value is no deeper than it
+    has openers, and most requests have fewer than they may. A long conversation has more: there the parser takes the outer levels off,
+    and the bound is asked of the parts, for about what reading it costs; only a part that exceeds it is measured bracket by bracket.
+    `members`: the body's own, where it has been opened and none is given twice. Raises `CallFailed(BAD_REQUEST)`.
     """
-    structures = body.count(b"[") + body.count(b"{")
-    if structures <= depth_max:
+    if not _has_more_openers(body, depth_max):
         return
-    if structures > STRUCTURES_MAX:
-        raise fail(Kind.BAD_REQUEST, f"The JSON body has more than {STRUCTURES_MAX} arrays and objects.")
-    depth = 0
-    for match in _STRUCTURE.finditer(body):
-        first = body[match.start()]
+    if len(body) > STRUCTURES_MAX and _openers(body) > STRUCTURES_MAX:
+        _measure(body, depth_max, depth_max)
+    elif members is None:
+        _peel(body, depth_max, depth_max, _PEELED_MAX)
+    else:
+        _check_all(list(members.values()), depth_max - 1, depth_max, _PEELED_MAX)
+
+
+def _has_more_openers(text: bytes, most: int) -> bool:
+    """Fast where there are few of them, or far more. Brackets in strings are counted as well."""
+    find = text.find
+    for opener in (b"[", b"{"):
+        at = find(opener)
+        while at >= 0:
+            most -= 1
+            if most < 0:
+                return True
+            at = find(opener, at + 1)
+    return False
+
+
+def _openers(text: bytes) -> int:
+    return len(text.translate(None, _NOT_OPENERS))
+
+
+def _peel(value: bytes | Raw, left: int, depth_max: int, levels: int) -> None:
+    """Check a value that may nest `left` levels and may have more openers, by looking at its parts."""
+    parts = _parts(value) if levels > 0 and left > 0 else None
+    if parts is None:
+        _measure(bytes(value), left, depth_max)
+    else:
+        _check_all(parts, left - 1, depth_max, levels - 1)
+
+
+def _parts(value: bytes | Raw) -> list[Raw] | None:
+    """The values in an array or object; `None` where they cannot be told: it is neither, or repeats a name and so hides a value."""
+    try:
+        if memoryview(value)[:1] == b"[":
+            return _items.decode(value)
+        members = _members.decode(value)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+    values = list(members.values())
+    seen = 1 + _openers(b"".join(values)) + _openers("".join(members).encode())
+    return values if seen == _openers(bytes(value)) else None
+
+
+def _check_all(values: Sequence[Raw], left: int, depth_max: int, levels: int) -> None:
+    """Values side by side, by batches: what bounds them together bounds each of them."""
+    begin, size = 0, _BATCH_MAX
+    while begin < len(values):
+        batch = b"".join(values[begin : begin + size])
+        found = _bound(batch, left)
+        if found > left and size > 1:
+            size = size // 2 if len(batch) < _LONG else 1
+            continue
+        if found > left:
+            _peel(values[begin], left, depth_max, levels)
+        begin += size
+        if 3 * found <= left:
+            size = min(2 * size, _BATCH_MAX)
+
+
+def _bound(text: bytes, left: int) -> int:
+    """How many openers there are, or more; of long texts only whether it is more than `left`."""
+    if len(text) < _LONG:
+        return _openers(text)
+    return left + 1 if text[:1] == b"[" or _has_more_openers(text, left) else left
+
+
+def _measure(text: bytes, left: int, depth_max: int) -> None:
+    """The exact depth, bracket by bracket."""
+    depth = structures = 0
+    for match in _STRUCTURE.finditer(text):
+        first = text[match.start()]
         if first == 0x7B or first == 0x5B:
             depth += 1
-            if depth > depth_max:
+            structures += 1
+            if depth > left:
                 raise fail(Kind.BAD_REQUEST, f"The JSON body is nested deeper than {depth_max} levels.")
+            if structures > STRUCTURES_MAX:
+                raise fail(
+                    Kind.BAD_REQUEST, f"The JSON body has more than {STRUCTURES_MAX} arrays and objects."
+                )
         elif first != 0x22:
             depth -= 1

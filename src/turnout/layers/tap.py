@@ -4,6 +4,8 @@ Promise: exactly one `LogRow` a call, whatever happens to it: answered, refused,
 cost and the reply's own metadata are derived from what is gathered here. It asserts the event grammar on live traffic; a
 breach is a defect of ours and ends the stream with an error rather than passing for an answer.
 
+The row of a reply is written when whoever reads it lets go of it (`Reply.abort`): only then is it known whether it could be handed on.
+
 Usage that the provider did not report, or that a cut kept from arriving, is estimated from the text and marked as such: a stream
 that somebody stopped half-way has been paid for all the same. The tap is outermost: what it measures includes everything. It
 must not change what passes.
@@ -15,6 +17,8 @@ import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from typing import cast
+
+from msgspec.structs import replace
 
 from turnout.core.call import PASSED, Call, Outcome, Plan, Reply, Service
 from turnout.core.card import Card
@@ -83,24 +87,27 @@ class Tap:
         costs = [attempt.cost_nano for attempt in call.attempts]
         known = [cost for cost in costs if cost is not None]
         if len(known) < len(costs):
-            self._finish(call, None, None, failure, None, None, "unknown")
+            self._put(self._finish(call, None, None, failure, None, None, "unknown"))
             return
         price = call.attempts[-1].card.price if sum(known) else None
-        self._finish(call, None, None, failure, None, sum(known), "none" if price is None else price.source)
+        source = "none" if price is None else price.source
+        self._put(self._finish(call, None, None, failure, None, sum(known), source))
 
     def counted(self, call: Call, card: Card, tokens: int) -> None:
         """Write the row of a count that Turnout made itself: no provider was asked, nothing was charged."""
-        self._finish(call, card, Usage(input=tokens, estimated=True), None, None, 0, "none")
+        usage = Usage(input=tokens, estimated=True)
+        self._put(self._finish(call, card, usage, None, None, 0, "none"))
 
-    def close(self, call: Call, reply: TappedReply, failure: Failure | None) -> None:
-        """Write the row of a call whose reply ended, well or not."""
+    def close(self, call: Call, reply: TappedReply, failure: Failure | None) -> LogRow:
+        """The row of a call whose reply ended, well or not."""
         card, usage = reply.card, reply.usage
         price = card.price
         cost: int | None
         if call.op == "count_tokens":  # no provider charges for it
             self._settle(call, usage, 0, failure)
-            self._finish(call, card, usage, failure, reply.stop, 0, "none", reply.first_ns)
-            return
+            return self._finish(
+                call, card, usage, failure, reply.stop, 0, "none", reply.first_ns, reply.began
+            )
         if call.op in PASSED and call.op != "completions":  # pictures and sound have no text to estimate from
             cost = None if price is None else counted_cost_nano(usage or _NO_TOKENS, price)
         else:
@@ -115,7 +122,14 @@ class Tap:
         if cost is not None and len(call.attempts) > 1:
             cost = sum([attempt.cost_nano or 0 for attempt in call.attempts])
         source = "unknown" if price is None or cost is None else price.source
-        self._finish(call, card, usage, failure, reply.stop, cost, source, reply.first_ns)
+        return self._finish(call, card, usage, failure, reply.stop, cost, source, reply.first_ns, reply.began)
+
+    def let_go(self, call: Call, reply: TappedReply, row: LogRow, failure: Failure | None) -> None:
+        """Write the row of a reply; `failure`: how handing it on failed, where it had ended well."""
+        if failure is not None and row.error is None:
+            status = 200 if reply.began else _status(call, failure)
+            row = replace(row, error=failure.kind.value, error_message=failure.logged, status=status)
+        self._put(row)
 
     def _settle(self, call: Call, usage: Usage | None, cost: int | None, failure: Failure | None) -> None:
         """The attempt that answered has ended, too."""
@@ -136,7 +150,8 @@ class Tap:
         cost: int | None,
         source: str,
         first_ns: int | None = None,
-    ) -> None:
+        began: bool = False,
+    ) -> LogRow:
         now = self._now_ns()
         total_ms = (now - call.arrived_ns) / 1e6
         first_ms = None if first_ns is None else (first_ns - call.arrived_ns) / 1e6
@@ -150,52 +165,50 @@ class Tap:
             task = plan.task.name if plan.task is not None else None
         counted = usage or _NO_TOKENS
         known = usage is not None
-        status = 200 if card is not None or failure is None else _status(call, failure)
+        status = 200 if failure is None or began else _status(call, failure)
         if card is None and call.attempts:
             card = call.attempts[-1].card
-        self._put(
-            LogRow(
-                id=call.number,
-                time_ms=int(call.arrived_unix_s * 1000),
-                worker=self._worker,
-                key=principal.key,
-                user=principal.user,
-                team=principal.team,
-                cost_center=controls.cost_center or principal.cost_center,
-                dialect=call.dialect,
-                op=call.op,
-                stream=int(call.envelope.stream),
-                priority=controls.priority,
-                requested_model=call.envelope.model[:256],
-                served_model=None if card is None else card.label,
-                provider=None if card is None else card.provider,
-                tier=tier,
-                task=task or controls.task,
-                input_tokens=counted.input if known else None,
-                cache_read_tokens=counted.cache_read if known else None,
-                cache_write_5m_tokens=counted.cache_write_5m if known else None,
-                cache_write_1h_tokens=counted.cache_write_1h if known else None,
-                output_tokens=counted.output if known else None,
-                reasoning_tokens=counted.reasoning if known else None,
-                input_audio_tokens=counted.input_audio if known else None,
-                output_audio_tokens=counted.output_audio if known else None,
-                usage_estimated=int(counted.estimated),
-                first_token_ms=first_ms,
-                total_ms=total_ms,
-                overhead_ms=overhead_ms,
-                cost_nano=cost,
-                price_source=source,
-                attempts=attempt_rows(call.attempts, call.arrived_ns),
-                finish_reason=reason,
-                cache_status=call.cache,
-                status=status,
-                error=None if failure is None else failure.kind.value,
-                error_message=None if failure is None else failure.logged,
-                notices=tuple([notice.code for notice in call.notices]),
-                tags=controls.tags,
-                violations=_violations(plan, failure),
-                simulated=int(card is not None and card.simulated),
-            )
+        return LogRow(
+            id=call.number,
+            time_ms=int(call.arrived_unix_s * 1000),
+            worker=self._worker,
+            key=principal.key,
+            user=principal.user,
+            team=principal.team,
+            cost_center=controls.cost_center or principal.cost_center,
+            dialect=call.dialect,
+            op=call.op,
+            stream=int(call.envelope.stream),
+            priority=controls.priority,
+            requested_model=call.envelope.model[:256],
+            served_model=None if card is None else card.label,
+            provider=None if card is None else card.provider,
+            tier=tier,
+            task=task or controls.task,
+            input_tokens=counted.input if known else None,
+            cache_read_tokens=counted.cache_read if known else None,
+            cache_write_5m_tokens=counted.cache_write_5m if known else None,
+            cache_write_1h_tokens=counted.cache_write_1h if known else None,
+            output_tokens=counted.output if known else None,
+            reasoning_tokens=counted.reasoning if known else None,
+            input_audio_tokens=counted.input_audio if known else None,
+            output_audio_tokens=counted.output_audio if known else None,
+            usage_estimated=int(counted.estimated),
+            first_token_ms=first_ms,
+            total_ms=total_ms,
+            overhead_ms=overhead_ms,
+            cost_nano=cost,
+            price_source=source,
+            attempts=attempt_rows(call.attempts, call.arrived_ns),
+            finish_reason=reason,
+            cache_status=call.cache,
+            status=status,
+            error=None if failure is None else failure.kind.value,
+            error_message=None if failure is None else failure.logged,
+            notices=tuple([notice.code for notice in call.notices]),
+            tags=controls.tags,
+            violations=_violations(plan, failure),
+            simulated=int(card is not None and card.simulated),
         )
 
 
@@ -238,6 +251,7 @@ class TappedReply:
         "_automaton",
         "_call",
         "_reply",
+        "_row",
         "_tap",
         "arrival",
         "card",
@@ -254,6 +268,7 @@ class TappedReply:
         self._call = call
         self._reply = reply
         self._automaton = Automaton()
+        self._row: LogRow | None = None
         self.arrival = reply.arrival
         self.card = reply.card
         self.dialect: DialectName = reply.dialect
@@ -266,6 +281,11 @@ class TappedReply:
     @property
     def over(self) -> bool:
         return self._reply.over and self._automaton.ended
+
+    @property
+    def began(self) -> bool:
+        """Is the client's answer one that begins before the reply has ended? Then its status was 200, however it goes on."""
+        return self.streamed if self._call.op in PASSED else self._call.envelope.stream
 
     @property
     def content_type(self) -> bytes:
@@ -300,9 +320,9 @@ class TappedReply:
         self._automaton.accept(event)
         kind = type(event)
         if kind is Finished:
-            self._tap.close(self._call, self, None)
+            self._row = self._tap.close(self._call, self, None)
         elif kind is Failed:
-            self._tap.close(self._call, self, cast(Failed, event).failure)
+            self._row = self._tap.close(self._call, self, cast(Failed, event).failure)
         elif kind is TextDelta or kind is ReasoningDelta:
             self.characters += len(cast(TextDelta, event).text)
         elif kind is ToolDelta:
@@ -315,7 +335,8 @@ class TappedReply:
         self._reply.abort()
         if not self._automaton.ended:
             self._automaton.accept(Failed(failure))
-            self._tap.close(self._call, self, failure)
+            self._row = self._tap.close(self._call, self, failure)
+        self._write(failure)
         return Frame(b"", (Failed(failure),))
 
     def abort(self, failure: Failure | None = None) -> None:
@@ -323,4 +344,11 @@ class TappedReply:
         if not self._automaton.ended:
             why = failure or _LEFT
             self._automaton.accept(Failed(why))
-            self._tap.close(self._call, self, why)
+            self._row = self._tap.close(self._call, self, why)
+        self._write(failure)
+
+    def _write(self, failure: Failure | None) -> None:
+        """The row, once."""
+        row, self._row = self._row, None
+        if row is not None:
+            self._tap.let_go(self._call, self, row, failure)

@@ -10,7 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.core.errors import CallFailed, Kind
+from turnout.edge import reading
 from turnout.edge.reading import (
+    _BATCH_MAX,
+    _LONG,
+    _PEELED_MAX,
     STRUCTURES_MAX,
     ClientLeft,
     Facts,
@@ -19,6 +23,7 @@ from turnout.edge.reading import (
     read_body,
     read_headers,
 )
+from turnout.wire.body import open_members
 
 JSON = st.recursive(
     st.none() | st.text(alphabet='ab"\\[]{}\n,:', max_size=8) | st.integers(),
@@ -47,6 +52,62 @@ def test_depth_is_measured_exactly(value: Any, allowed: int) -> None:
         with pytest.raises(CallFailed) as caught:
             check_depth(body, allowed)
         assert caught.value.failure.kind is Kind.BAD_REQUEST
+
+
+def conversation(messages: int, content: Any) -> dict[str, Any]:
+    return {"model": "m", "messages": [{"role": "user", "content": content} for _ in range(messages)]}
+
+
+def nested(value: Any, levels: int, *, objects: bool) -> Any:
+    for _ in range(levels):
+        value = {"a": value} if objects else [value]
+    return value
+
+
+WIDE = st.builds(
+    lambda rows, value, levels, objects, text: nested(
+        [value, *([{"k": text, "l": [text]}] * rows), value], levels, objects=objects
+    ),
+    st.integers(0, 3 * _BATCH_MAX),
+    JSON,
+    st.integers(0, _PEELED_MAX + 3),
+    st.booleans(),
+    st.text(alphabet='"[]{}\\', max_size=6) | st.just("x" * _LONG),
+)
+
+
+@given(WIDE, st.integers(min_value=0, max_value=14), st.sampled_from([None, 1]))
+def test_depth_is_measured_exactly_whatever_is_beside_it(
+    value: Any, allowed: int, indent: int | None
+) -> None:
+    body = json.dumps({"value": value}, indent=indent).encode()
+    for members in (None, open_members(body)):
+        if 1 + depth_of(value) <= allowed:
+            check_depth(body, allowed, members)
+        else:
+            with pytest.raises(CallFailed, match="nested deeper"):
+                check_depth(body, allowed, members)
+
+
+def test_a_long_conversation_is_not_read_bracket_by_bracket(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[int] = []
+    monkeypatch.setattr(reading, "_measure", lambda text, left, depth_max: measured.append(len(text)))
+    for content in ("word " * 200, [{"type": "text", "text": 'a\\n"b" {[}' * 3}]):
+        body = json.dumps(conversation(500, content)).encode()
+        check_depth(body, 128)
+        check_depth(body, 128, open_members(body))
+    assert measured == []
+
+
+def test_a_name_that_is_given_twice_hides_nothing() -> None:
+    deep = "[" * 200 + "]" * 200
+    for body in (f'{{"a":[{{"b":{deep},"b":1}}]}}', f'{{"a":{deep},"a":1}}', f'[{{"b[":{deep},"b[":"["}}]'):
+        with pytest.raises(CallFailed, match="nested deeper"):
+            check_depth(body.encode(), 128)
+
+
+def test_a_million_brackets_in_a_text_are_text() -> None:
+    check_depth(json.dumps({"a": [[]] * 200, "text": "{[" * STRUCTURES_MAX}).encode(), 128)
 
 
 @given(st.binary(max_size=300), st.integers(min_value=0, max_value=10))
