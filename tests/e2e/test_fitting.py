@@ -164,3 +164,48 @@ def test_the_simulated_providers_refuse_what_does_not_fit(running: Running) -> N
             timeout=20,
         )
         assert reply.status_code == 400, body
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("model", MODELS[1:])
+def test_free_text_tools_and_groups_come_back_in_their_callers_form(
+    running: Running, model: str, stream: bool
+) -> None:
+    """As a coding agent offers them over Responses: a text tool to edit files, a group of a server's tools."""
+    patch = {"type": "custom", "name": "apply_patch", "description": "Edits files."}
+    tools = [
+        {
+            "type": "function",
+            "name": "find",
+            "description": "Finds.",
+            "parameters": {"type": "object", "properties": {}},
+        }
+    ]
+    group = {"type": "namespace", "name": "crm", "description": "The customers.", "tools": tools}
+    for offered, choice, kind in (
+        (patch, "apply_patch", "custom_tool_call"),
+        (group, "find", "function_call"),
+    ):
+        body = {
+            "model": model,
+            "stream": stream,
+            "store": False,
+            "input": f"Call {choice}.",
+            "tools": [offered],
+            "tool_choice": "required",
+        }
+        reply = httpx2.post(running.url + "/v1/responses", json=body, timeout=20)
+        assert reply.status_code == 200, reply.text
+        items = _items(reply.text) if stream else reply.json()["output"]
+        (item,) = [item for item in items if item["type"].endswith("_call")]
+        assert (item["type"], item["name"]) == (kind, choice)
+        assert item.get("namespace") == ("crm" if offered is group else None)
+        if offered is patch:
+            assert isinstance(item["input"], str) and "{" not in item["input"][:1]
+
+
+def _items(text: str) -> list[dict[str, Any]]:
+    events = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
+    (done,) = [event for event in events if event["type"] == "response.completed"]
+    output: list[dict[str, Any]] = done["response"]["output"]
+    return output

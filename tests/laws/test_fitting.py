@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from turnout.core.events import Finished, Frame, Started, ToolDelta, ToolStart
+from turnout.core.events import Event, Finished, FoldedTool, Frame, Started, Stop, ToolDelta, ToolStart, fold
 from turnout.core.model import (
     CacheControl,
     DialectName,
@@ -19,6 +19,7 @@ from turnout.core.model import (
     Image,
     Inline,
     Message,
+    OpaqueTool,
     Params,
     Part,
     Reasoning,
@@ -31,7 +32,8 @@ from turnout.core.model import (
     Url,
 )
 from turnout.wire.codec import Target
-from turnout.wire.fitting import FORMS, NO_RESULT, Renaming, fit, form_of, renamed, short
+from turnout.wire.fitting import FORMS, NO_RESULT, Called, Returning, ReturningDecoder, fit, form_of, short
+from turnout.wire.free_text import TextReader
 from turnout.wire.registry import PROVIDERS
 
 TARGETS: tuple[DialectName, ...] = get_args(DialectName)
@@ -116,7 +118,7 @@ def test_every_target_gets_a_lawful_conversation(dialect: DialectName, request: 
         assert all(len(name) <= form.name_max and re.fullmatch(form.name, name) for name in names)
     offered = [tool.name for tool in request.tools if isinstance(tool, Tool)]
     told = [tool.name for tool in fitted.request.tools if isinstance(tool, Tool)]
-    assert [fitted.names.get(name, name) for name in told] == offered
+    assert [fitted.calls.get(name, Called(name)).name for name in told] == offered
     assert len(set(told)) == len(told)
     if form.marks is not None:
         assert _marks(fitted.request) <= form.marks
@@ -215,7 +217,7 @@ def test_names_come_back_in_streams_and_two_long_names_stay_two() -> None:
     assert len(set(told)) == 2 and all(len(name) <= 64 for name in told)
     assert fitted.request.tool_choice == ToolChoice("named", told[1])
     events = (Started(), ToolStart(0, "c", told[0]), ToolDelta(0, "{}"), Finished())
-    assert [e.name for e in renamed(events, fitted.names) if isinstance(e, ToolStart)] == [long[0]]
+    assert [e.name for e in Returning(fitted.calls).returned(events) if isinstance(e, ToolStart)] == [long[0]]
 
     class Decoder:
         def feed(self, data: bytes) -> list[Frame]:
@@ -224,9 +226,9 @@ def test_names_come_back_in_streams_and_two_long_names_stay_two() -> None:
         def eof(self, failure: object) -> list[Frame]:
             return []
 
-    frame, *_ = Renaming(Decoder(), fitted.names).feed(b"raw")
+    frame, *_ = ReturningDecoder(Decoder(), fitted.calls).feed(b"raw")
     assert frame.raw == b"raw" and isinstance(frame.events[1], ToolStart) and frame.events[1].name == long[0]
-    assert fit(request, "openai_chat", Target("m")).names == fitted.names  # the same in every request
+    assert fit(request, "openai_chat", Target("m")).calls == fitted.calls  # the same in every request
 
 
 def test_a_document_in_the_place_of_an_image_is_a_document() -> None:
@@ -262,3 +264,108 @@ def test_a_plain_request_is_not_touched() -> None:
     request = Request("anthropic", "m", (Message("system", (Text("S"),)), Message("user", (Text("Hi"),))))
     for dialect in FORMS:
         assert fit(request, dialect, Target("m")).request is request
+
+
+PATCH = '*** Begin "Patch"\n\ta\\b é 😀\n*** End'
+CUSTOM = OpaqueTool(
+    "openai_chat",
+    "custom",
+    Raw(
+        json.dumps(
+            {
+                "type": "custom",
+                "custom": {
+                    "name": "apply_patch",
+                    "description": "Edits.",
+                    "format": {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: x"}},
+                },
+            }
+        ).encode()
+    ),
+)
+GROUP = OpaqueTool(
+    "openai_responses",
+    "namespace",
+    Raw(
+        json.dumps(
+            {
+                "type": "namespace",
+                "name": "crm",
+                "description": "d",
+                "tools": [
+                    {"type": "function", "name": "find", "parameters": {"type": "object"}},
+                    {"type": "custom", "name": "note"},
+                ],
+            }
+        ).encode()
+    ),
+)
+
+
+@pytest.mark.parametrize("dialect", [one for one in TARGETS if one != "openai_responses"])
+def test_free_text_and_groups_are_functions_there_and_themselves_again_here(dialect: DialectName) -> None:
+    history = (
+        Message("user", (Text("Hi"),)),
+        Message(
+            "assistant",
+            (ToolCall("a", "apply_patch", PATCH, custom=True), ToolCall("b", "find", "{}", namespace="crm")),
+        ),
+        Message("user", (ToolResult("a", (Text("ok"),)), ToolResult("b", (Text("ok"),)))),
+    )
+    fitted = fit(Request("openai_responses", "m", history, (CUSTOM, GROUP)), dialect, Target("m"))
+    patch, find, note = fitted.request.tools
+    assert isinstance(patch, Tool) and isinstance(find, Tool) and isinstance(note, Tool)
+    assert [tool.name for tool in (patch, find, note)] == ["apply_patch", "crm__find", "crm__note"]
+    assert "start: x" in (patch.description or "")
+    called = [
+        part for message in fitted.request.messages for part in message.content if isinstance(part, ToolCall)
+    ]
+    assert json.loads(called[0].arguments) == {"input": PATCH} and not called[0].custom
+    assert (called[1].name, called[1].namespace) == ("crm__find", None)
+    assert fitted.dropped == ()
+    body = PROVIDERS[dialect].encode_request(fitted.request, Target("m")).body
+    assert b"apply_patch" in body and b"crm__find" in body
+
+    text = json.dumps({"input": PATCH})
+    events: list[Event] = [
+        Started(),
+        ToolStart(0, "c", "apply_patch"),
+        ToolStart(1, "d", "crm__find"),
+        ToolDelta(1, "{}"),
+    ]
+    events += [ToolDelta(0, text[n : n + 3]) for n in range(0, len(text), 3)]
+    events += [Stop("tool_use", "tool_calls"), Finished()]
+    (choice,) = fold(Returning(fitted.calls).returned(events)).choices
+    assert choice.blocks == (
+        FoldedTool("c", "apply_patch", PATCH, custom=True),
+        FoldedTool("d", "find", "{}", namespace="crm"),
+    )
+
+
+@given(st.text(max_size=40), st.integers(1, 7), st.booleans())
+def test_the_text_comes_out_however_its_json_is_cut(text: str, size: int, ascii: bool) -> None:
+    data = json.dumps({"input": text}, ensure_ascii=ascii)
+    reader = TextReader()
+    out = "".join(reader.feed(data[n : n + size]) for n in range(0, len(data), size)) + reader.end()
+    assert out == text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ('{"patch": "x\\ny"}', "x\ny"),
+        ("plain", "plain"),
+        ('{"a": 1, "input": "z"}', "z"),
+        ('{"a": "1", "b": "2"}', '{"a": "1", "b": "2"}'),
+        ("", ""),
+    ],
+)
+def test_arguments_of_another_form_lose_nothing(arguments: str, text: str) -> None:
+    reader = TextReader()
+    assert "".join([*map(reader.feed, arguments), reader.end()]) == text
+
+
+def test_who_takes_free_text_gets_it_as_it_is() -> None:
+    request = Request("openai_responses", "m", (Message("user", (Text("Hi"),)),), (CUSTOM,))
+    own = fit(request, "openai_chat", Target("m", quirks=frozenset({"developer_role"})))
+    assert own.request.tools == (CUSTOM,) and not own.calls

@@ -83,6 +83,7 @@ class ToolStart(Struct, frozen=True, gc=False):
     custom: bool = False
     signature: str | None = None
     origin: str | None = None
+    namespace: str | None = None
 
 
 class ToolDelta(Struct, frozen=True, gc=False):
@@ -253,6 +254,7 @@ class FoldedTool(Struct, frozen=True):
     custom: bool = False
     signature: str | None = None
     origin: str | None = None
+    namespace: str | None = None
 
 
 class FoldedReasoning(Struct, frozen=True):
@@ -322,7 +324,9 @@ class _Open:
             return FoldedReasoning(text, self.signature, self.redacted, self.origin)
         if isinstance(self.event, ToolStart):
             start = self.event
-            return FoldedTool(start.id, start.name, text, start.custom, start.signature, start.origin)
+            return FoldedTool(
+                start.id, start.name, text, start.custom, start.signature, start.origin, start.namespace
+            )
         assert isinstance(self.event, OpaqueBlock)
         return self.event
 
@@ -458,8 +462,8 @@ def _unfold_block(block: Block, index: int, choice: int) -> list[Event]:
             if signature is not None:
                 out.append(ReasoningSignature(signature, origin or "", index, choice))
             return out
-        case FoldedTool(call_id, name, arguments, custom, signature, origin):
-            tool = ToolStart(index, call_id, name, choice, custom, signature, origin)
+        case FoldedTool(call_id, name, arguments, custom, signature, origin, namespace):
+            tool = ToolStart(index, call_id, name, choice, custom, signature, origin, namespace)
             return [tool, ToolDelta(index, arguments, choice)]
         case FoldedAudio(data, transcript, audio_id):
             return [AudioDelta(data, transcript, audio_id, choice)]

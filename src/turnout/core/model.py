@@ -98,6 +98,7 @@ class ToolCall(Struct, frozen=True, tag="tool_call"):
     """A function call by the model. `arguments` is the JSON text as produced, never re-serialised.
 
     `signature` is an opaque proof that some providers attach to a call and demand back; `origin` is the dialect that made it.
+    `custom`: the arguments are free text. `namespace` is the group of tools in which `name` stands, for callers who have such.
     """
 
     id: str
@@ -107,6 +108,7 @@ class ToolCall(Struct, frozen=True, tag="tool_call"):
     signature: str | None = None
     custom: bool = False
     origin: str | None = None
+    namespace: str | None = None
 
 
 class ToolResult(Struct, frozen=True, tag="tool_result"):

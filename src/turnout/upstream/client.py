@@ -32,7 +32,7 @@ from turnout.upstream.sockets import Sockets
 from turnout.upstream.telling import masked, owned
 from turnout.upstream.transport import Response, Timeouts, Transport, TransportError
 from turnout.wire.codec import EmbeddingCodec, Encoded, StreamDecoder
-from turnout.wire.fitting import Renaming, fit, renamed
+from turnout.wire.fitting import Called, Returning, ReturningDecoder, fit
 
 _TOLD_BYTES_MAX = 64 * 1024
 _JSON_TYPE = b"content-type: application/json\r\n"
@@ -79,7 +79,7 @@ class Upstream:
         translated: Request | None = None
         if call.dialect != route.card.dialect and call.op != "embeddings":
             translated = await self._translatable(call, route, attempt)
-        head, body, names = _encode(call, route, translated, attempt)
+        head, body, calls = _encode(call, route, translated, attempt)
         stream = call.envelope.stream
         timeouts = self._timeouts(call, route, stream or route.socket)  # a socket always streams
         begun = self._now_ns()
@@ -95,10 +95,10 @@ class Upstream:
                 return await self._open_passed(response, call, route, timeouts, attempt)
             if _is_stream(response, route, stream):
                 decoder = route.codec.stream_decoder(route.target.quirks)
-                decoder = Renaming(decoder, names) if names else decoder
+                decoder = ReturningDecoder(decoder, calls) if calls else decoder
                 return await self._open_stream(response, route, decoder, timeouts, attempt)
             body = response.take_all() or await response.read_all()
-            return _whole(body, route, call, attempt, names)
+            return _whole(body, route, call, attempt, calls)
         except TransportError as error:
             raise CallFailed(self._or_late(_transport_failure(error, route, False), call)) from None
         except CallFailed as error:
@@ -200,13 +200,13 @@ def _usage_in(events: Iterable[Event]) -> Usage | None:
 
 def _encode(
     call: Call, route: Route, translated: Request | None, attempt: Attempt
-) -> tuple[bytes, bytes, Mapping[str, str]]:
+) -> tuple[bytes, bytes, Mapping[str, Called]]:
     """Request head and body, and what tools are called by their caller where the provider knows them by other names.
 
     `translated` is there unless the client's own body is sent on.
     """
     head = route.heads[call.op, call.envelope.stream]
-    names = _NO_NAMES
+    calls = _NO_CALLS
     if call.envelope.form is not None:
         head = head.replace(_JSON_TYPE, b"content-type: %b\r\n" % call.envelope.form.content_type, 1)
     if call.dialect == route.card.dialect and route.rewrite is not None:
@@ -216,7 +216,7 @@ def _encode(
         body = route.rewrite(envelope, route.target)
         forward = call.forward
     else:
-        encoded, names = _translate(call, route, translated)
+        encoded, calls = _translate(call, route, translated)
         body, attempt.dropped = encoded.body, encoded.dropped
         forward = b""
     if forward or route.required:
@@ -226,20 +226,20 @@ def _encode(
         head += forward
     if route.sign is not None:
         head += route.sign(head[5 : head.index(b" ", 5)].decode("latin-1"), body)  # `POST <path> HTTP/1.1`
-    return head, body, names
+    return head, body, calls
 
 
-_NO_NAMES: Mapping[str, str] = MappingProxyType({})
+_NO_CALLS: Mapping[str, Called] = MappingProxyType({})
 
 
-def _translate(call: Call, route: Route, translated: Request | None) -> tuple[Encoded, Mapping[str, str]]:
+def _translate(call: Call, route: Route, translated: Request | None) -> tuple[Encoded, Mapping[str, Called]]:
     if call.op == "embeddings":
-        return _embedder(route).encode_embeddings(call.envelope.body, route.target), _NO_NAMES
+        return _embedder(route).encode_embeddings(call.envelope.body, route.target), _NO_CALLS
     fitted = fit(translated or call.request, route.card.dialect, route.target)
     encoded = route.codec.encode_request(fitted.request, route.target)
     if fitted.dropped:
         encoded = replace(encoded, dropped=tuple(dict.fromkeys((*fitted.dropped, *encoded.dropped))))
-    return encoded, fitted.names
+    return encoded, fitted.calls
 
 
 def _embedder(route: Route) -> EmbeddingCodec:
@@ -277,7 +277,7 @@ def _told(failure: Failure, response: Response, body: bytes, route: Route) -> To
     return Told(route.card.dialect, response.status, body)
 
 
-def _whole(body: bytes, route: Route, call: Call, attempt: Attempt, names: Mapping[str, str]) -> Reply:
+def _whole(body: bytes, route: Route, call: Call, attempt: Attempt, calls: Mapping[str, Called]) -> Reply:
     if call.op != "chat":
         usage = route.codec.decode_usage(call.op, body)
         if usage is None:  # it may be an error under HTTP 200
@@ -295,8 +295,8 @@ def _whole(body: bytes, route: Route, call: Call, attempt: Attempt, names: Mappi
     if _is_empty(events):
         attempt.usage = _usage_in(events)
         raise EmptyCompletion(_empty(route), WholeReply(route.card, (Frame(route.mask.data(body), events),)))
-    if names:
-        events = renamed(events, names)
+    if calls:
+        events = Returning(calls).returned(events)
     return WholeReply(route.card, (Frame(body, events),))
 
 

@@ -6,8 +6,9 @@ Promise: a canonical request that another dialect's caller made, whatever it hol
   whose call is not there becomes text;
 - where the target takes one leading system message it gets one: later ones become the user's text where they stood;
 - nothing is said by a message without content, and no blank text stands where it is refused;
+- tools of free text and groups of tools are offered as functions to those who know none, and called by their caller's form again;
 - names of tools, ids and labels have the target's length and letters: one that fits stays as it is, another gets a stable short form, and
-  no two become the same. `Fitted.names` gives the caller's names back in the reply;
+  no two become the same. `Fitted.calls` gives the caller's names back in the reply;
 - arguments that are no JSON object are wrapped in one; a document in the place of an image is a document;
 - there are no more prompt-cache marks than the target takes.
 
@@ -24,11 +25,12 @@ from functools import lru_cache
 from itertools import groupby, pairwise
 from types import MappingProxyType
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from turnout.core.errors import Failure
-from turnout.core.events import Event, Frame, ToolStart
+from turnout.core.events import Event, Finished, Frame, Stop, ToolDelta, ToolStart
 from turnout.core.model import (
     Audio,
     CacheControl,
@@ -49,6 +51,7 @@ from turnout.core.model import (
 )
 from turnout.wire.anthropic.marks import input_object, is_object
 from turnout.wire.codec import StreamDecoder, Target
+from turnout.wire.free_text import TextReader, arguments_of, function_of
 
 NO_RESULT = "No result of this call was recorded."
 DIGEST = 8
@@ -90,12 +93,20 @@ _ANY = Form(name_max=None)
 _SYSTEM_ANYWHERE = "developer_role"  # the quirk of those who made the format, and take it as it is specified
 
 
+class Called(Struct, frozen=True):
+    """What a tool is to its caller: its name, the group in which it stands, and whether it takes free text."""
+
+    name: str
+    namespace: str | None = None
+    custom: bool = False
+
+
 class Fitted(Struct, frozen=True):
-    """`names` maps what a tool is called at the provider to what its caller calls it, where these differ."""
+    """`calls` maps what a tool is called at the provider to what it is to its caller, where these differ."""
 
     request: Request
     dropped: tuple[str, ...] = ()
-    names: Mapping[str, str] = MappingProxyType({})
+    calls: Mapping[str, Called] = MappingProxyType({})
 
 
 def form_of(dialect: DialectName, target: Target) -> Form:
@@ -116,6 +127,9 @@ def fit(request: Request, dialect: DialectName, target: Target) -> Fitted:
         return Fitted(request)
     form = form_of(dialect, target)
     lost: dict[str, None] = {}
+    given: dict[str, Called] = {}
+    if dialect != "openai_responses":
+        request = _as_functions(request, given, takes_text=_SYSTEM_ANYWHERE in target.quirks)
     names = _aliases(request, form)
     messages: Sequence[Message] = _said(_media(request.messages), form)
     messages = _answered(messages, lost)
@@ -127,7 +141,11 @@ def fit(request: Request, dialect: DialectName, target: Target) -> Fitted:
     fitted = _labels(fitted, names, form)
     if form.marks is not None:
         fitted = _marked(fitted, form.marks, lost)
-    back = {alias: name for name, alias in names.items() if alias != name}
+    back = {
+        alias: given.get(name) or Called(name)
+        for name, alias in names.items()
+        if alias != name or name in given
+    }
     return Fitted(fitted, tuple(lost), back)
 
 
@@ -143,6 +161,89 @@ def _is_plain(request: Request) -> bool:
         if type(part) is not Text or part.cache is not None or not part.text or part.text.isspace():
             return False
     return True
+
+
+# -- tools of other forms
+class _Inner(Struct):
+    type: str = "function"
+    name: str = ""
+    description: str | None = None
+    parameters: Raw = Raw(b"null")
+    strict: bool | None = None
+
+
+class _Group(Struct):
+    name: str
+    tools: list[Raw] = []
+
+
+_group = msgspec.json.Decoder(_Group)
+_inner = msgspec.json.Decoder(_Inner)
+_members = msgspec.json.Decoder(dict[str, Raw])
+
+
+def _as_functions(request: Request, given: dict[str, Called], *, takes_text: bool) -> Request:
+    """Tools of free text and groups as plain functions, in what is offered and in what was called. `given` is filled."""
+    tools: list[Tool | OpaqueTool] = []
+    for tool in request.tools:
+        if isinstance(tool, OpaqueTool) and tool.kind == "custom" and not takes_text:
+            made = _text_function(tool.raw, None, given)
+            tools.append(made or tool)
+        elif isinstance(tool, OpaqueTool) and tool.kind == "namespace":
+            tools += _ungrouped(tool, given)
+        else:
+            tools.append(tool)
+    messages = tuple([_functions_called(message, takes_text=takes_text) for message in request.messages])
+    return replace(request, tools=tuple(tools), messages=messages)
+
+
+def _text_function(raw: Raw, group: str | None, given: dict[str, Called]) -> Tool | None:
+    tool = function_of(raw)
+    if tool is None:
+        return None
+    name = _full(tool.name, group)
+    given[name] = Called(tool.name, group, custom=True)
+    return replace(tool, name=name)
+
+
+def _ungrouped(tool: OpaqueTool, given: dict[str, Called]) -> list[Tool | OpaqueTool]:
+    try:
+        group = _group.decode(tool.raw)
+        inner = [(_inner.decode(raw), raw) for raw in group.tools]
+    except (msgspec.MsgspecError, RecursionError):
+        return [tool]
+    out: list[Tool | OpaqueTool] = []
+    for one, raw in inner:
+        if one.type == "custom":
+            plain = {name: value for name, value in _members.decode(raw).items() if name != "type"}
+            made = _text_function(Raw(msgspec.json.encode({"custom": plain})), group.name, given)
+            out += [made] if made is not None else []
+        elif one.name:
+            name = _full(one.name, group.name)
+            given[name] = Called(one.name, group.name)
+            schema = None if bytes(one.parameters) == b"null" else one.parameters
+            out.append(Tool(name, one.description, schema, one.strict))
+    return out
+
+
+def _full(name: str, group: str | None) -> str:
+    return name if group is None else f"{group}__{name}"
+
+
+def _functions_called(message: Message, *, takes_text: bool) -> Message:
+    if not any(isinstance(p, ToolCall) and (p.custom or p.namespace) for p in message.content):
+        return message
+    content = tuple([_function_called(part, takes_text=takes_text) for part in message.content])
+    return replace(message, content=content)
+
+
+def _function_called(part: Part, *, takes_text: bool) -> Part:
+    if not isinstance(part, ToolCall):
+        return part
+    custom = part.custom and (takes_text and part.namespace is None)
+    arguments = arguments_of(part.arguments) if part.custom and not custom else part.arguments
+    name = _full(part.name, part.namespace)
+    return replace(part, name=name, namespace=None, custom=custom, arguments=arguments)
 
 
 # -- media
@@ -473,33 +574,62 @@ def _remark(message: Message, kept: Callable[[CacheControl | None], CacheControl
 
 
 # -- the way back
-class Renaming:
-    """A provider's decoder whose tool calls have the caller's names again. See `wire.codec.StreamDecoder`."""
+class Returning:
+    """Events of one reply with the caller's tools in them again."""
 
-    def __init__(self, decoder: StreamDecoder, names: Mapping[str, str]) -> None:
+    __slots__ = ("_calls", "_texts")
+
+    def __init__(self, calls: Mapping[str, Called]) -> None:
+        self._calls = calls
+        self._texts: dict[tuple[int, int], TextReader] = {}  # of open calls of free text, by choice and index
+
+    def returned(self, events: Sequence[Event]) -> tuple[Event, ...]:
+        out: list[Event] = []
+        for event in events:
+            if isinstance(event, ToolStart):
+                out.append(self._started(event))
+            elif isinstance(event, ToolDelta) and (event.choice, event.index) in self._texts:
+                text = self._texts[event.choice, event.index].feed(event.arguments)
+                if text:
+                    out.append(replace(event, arguments=text))
+            else:
+                if self._texts and isinstance(event, Stop | Finished):
+                    out += self._rest()
+                out.append(event)
+        return tuple(out)
+
+    def _started(self, start: ToolStart) -> ToolStart:
+        called = self._calls.get(start.name)
+        if called is None:
+            return start
+        if called.custom:
+            self._texts[start.choice, start.index] = TextReader()
+        return replace(start, name=called.name, namespace=called.namespace, custom=called.custom)
+
+    def _rest(self) -> list[Event]:
+        """Of calls whose arguments had another form."""
+        texts, self._texts = self._texts, {}
+        ends = [(key, reader.end()) for key, reader in texts.items()]
+        return [ToolDelta(index, text, choice) for (choice, index), text in ends if text]
+
+
+_TOUCHED = frozenset({ToolStart, ToolDelta, Stop, Finished})
+
+
+class ReturningDecoder:
+    """A provider's decoder whose events have the caller's tools in them. See `wire.codec.StreamDecoder`."""
+
+    def __init__(self, decoder: StreamDecoder, calls: Mapping[str, Called]) -> None:
         self._decoder = decoder
-        self._names = names
+        self._returning = Returning(calls)
 
     def feed(self, data: bytes) -> list[Frame]:
-        return self._renamed(self._decoder.feed(data))
+        return [self._frame(frame) for frame in self._decoder.feed(data)]
 
     def eof(self, failure: Failure | None) -> list[Frame]:
-        return self._renamed(self._decoder.eof(failure))
+        return [self._frame(frame) for frame in self._decoder.eof(failure)]
 
-    def _renamed(self, frames: list[Frame]) -> list[Frame]:
-        if not any(type(event) is ToolStart for frame in frames for event in frame.events):
-            return frames
-        return [Frame(frame.raw, renamed(frame.events, self._names)) for frame in frames]
-
-
-def renamed(events: Sequence[Event], names: Mapping[str, str]) -> tuple[Event, ...]:
-    """Events with the caller's names of tools."""
-    return tuple(
-        [
-            replace(event, name=names.get(event.name, event.name)) if isinstance(event, ToolStart) else event
-            for event in events
-        ]
-    )
-
-
-__all__ = ["FORMS", "Fitted", "Form", "Renaming", "fit", "form_of", "renamed", "short"]
+    def _frame(self, frame: Frame) -> Frame:
+        if _TOUCHED.isdisjoint(map(type, frame.events)):
+            return frame
+        return Frame(frame.raw, self._returning.returned(frame.events))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from turnout.core.errors import Failure
 from turnout.core.events import (
@@ -153,6 +153,7 @@ class _Call(Struct):
     arguments: str
     status: str
     type: str = "function_call"
+    namespace: str | UnsetType = UNSET
 
 
 class _CustomCall(Struct):
@@ -162,6 +163,7 @@ class _CustomCall(Struct):
     input: str
     status: str = "completed"
     type: str = "custom_tool_call"
+    namespace: str | UnsetType = UNSET
 
 
 class _Summary(Struct):
@@ -197,11 +199,19 @@ def message_item(item_id: str, parts: Sequence[bytes], status: str = "completed"
 
 
 def call_item(
-    item_id: str, call_id: str, name: str, arguments: str, *, custom: bool, status: str = "completed"
+    item_id: str,
+    call_id: str,
+    name: str,
+    arguments: str,
+    *,
+    custom: bool,
+    status: str = "completed",
+    namespace: str | None = None,
 ) -> bytes:
+    group = UNSET if namespace is None else namespace
     if custom:
-        return _encode(_CustomCall(item_id, call_id, name, arguments, status))
-    return _encode(_Call(item_id, call_id, name, arguments, status))
+        return _encode(_CustomCall(item_id, call_id, name, arguments, status, namespace=group))
+    return _encode(_Call(item_id, call_id, name, arguments, status, namespace=group))
 
 
 def reasoning_item(item_id: str, text: str, encrypted: str | None) -> bytes:
@@ -277,7 +287,15 @@ class _Build:
         item_id = self._names.new("ctc" if block.custom else "fc")
         status = self._status if number == self._last else "completed"
         self.items.append(
-            call_item(item_id, call_id, block.name, arguments, custom=block.custom, status=status)
+            call_item(
+                item_id,
+                call_id,
+                block.name,
+                arguments,
+                custom=block.custom,
+                status=status,
+                namespace=block.namespace,
+            )
         )
 
     def _opaque(self, kind: str, raw: Raw) -> None:

@@ -359,7 +359,7 @@ class Encoder:
         assert self._names is not None
         if start.signature is not None:
             proof = self._at_once(self._names.call_proof(start.signature, start.origin, call_id))
-        start = ToolStart(start.index, call_id, start.name, 0, start.custom)
+        start = ToolStart(start.index, call_id, start.name, 0, start.custom, namespace=start.namespace)
         call = _Call(self._place(), self._name("ctc" if start.custom else "fc"), start)
         self._calls[start.index] = call
         return proof + self._add(call.place, _call_json(call, "", "in_progress"))
@@ -437,4 +437,12 @@ def _shown_where(item: _Reasoning) -> bytes:
 
 def _call_json(call: _Call, text: str, status: str) -> bytes:
     start = call.start
-    return call_item(call.id, start.id, start.name, text, custom=start.custom, status=status)
+    return call_item(
+        call.id,
+        start.id,
+        start.name,
+        text,
+        custom=start.custom,
+        status=status,
+        namespace=start.namespace,
+    )

@@ -67,6 +67,7 @@ class _Call(Struct):
     name: str
     arguments: str | None = None
     input: str | None = None
+    namespace: str | None = None
 
 
 class _Output(Struct):
@@ -272,7 +273,10 @@ def _read_item(raw: Raw, where: str, turns: _Turns) -> None:
             custom = head.type == "custom_tool_call"
             text = call.input if custom else call.arguments
             proof, origin = turns.proofs.get(call.call_id, (None, None))
-            turns.add("assistant", ToolCall(call.call_id, call.name, text or "", None, proof, custom, origin))
+            turns.add(
+                "assistant",
+                ToolCall(call.call_id, call.name, text or "", None, proof, custom, origin, call.namespace),
+            )
         case "function_call_output" | "custom_tool_call_output":
             output = _output.decode(raw)
             content = decode_parts(output.output, f"{where}.output")

@@ -185,11 +185,12 @@ def _assistant(message: Message, custom: set[str], drops: Drops) -> list[Item]:
 def _call(call: ToolCall, custom: set[str], drops: Drops) -> Item:
     drops.note("tool_calls.signature", call.signature is not None)
     drops.note("cache_control", call.cache is not None)
+    group = {} if call.namespace is None else {"namespace": call.namespace}
+    head = {"call_id": call.id, "name": call.name, **group}
     if call.custom:
         custom.add(call.id)
-        return {"type": "custom_tool_call", "call_id": call.id, "name": call.name, "input": call.arguments}
-    arguments = call.arguments or "{}"
-    return {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": arguments}
+        return {"type": "custom_tool_call", **head, "input": call.arguments}
+    return {"type": "function_call", **head, "arguments": call.arguments or "{}"}
 
 
 def _reasoning(part: Reasoning, drops: Drops) -> list[Item]:
