@@ -42,8 +42,8 @@ NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 nginx_here = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 
 
-def block(language: str, number: int = 0) -> str:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[number]
+def block(language: str) -> str:
+    return str(re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[0])
 
 
 def instructions(name: str) -> list[str]:
