@@ -159,3 +159,22 @@ def test_the_cost_of_a_row_is_that_of_all_its_attempts(healthy: Running) -> None
     assert all(costs)
     assert row.cost_nano == sum(cost or 0 for cost in costs)
     assert float(headers["x-turnout-cost-usd"]) == pytest.approx((row.cost_nano or 0) / 1e9)
+
+
+# -- README.md
+def test_the_readme_counts_providers_and_shows_what_a_decision_looks_like(running: Running) -> None:
+    text = (DOCS.parent / "README.md").read_text()
+    assert "more than\nfifty providers" in text
+    assert len(load_known().providers) > 50
+    asked_for = re.findall(r'turnout route "([^"]+)"', text)[0]
+    body = {"model": "auto", "messages": [{"role": "user", "content": asked_for}]}
+    status, _, decision = asked(f"{running.url}/v1/route", body)
+    shown = re.findall(r"^(?:model|fallbacks) +(.*)$", text, re.MULTILINE)
+    assert status == 200
+    assert shown[0].split(",")[0] == decision["plan"]["model"]
+    assert (
+        f"tokens     {decision['tokens']['input']} in, about {decision['tokens']['output_expected']} out"
+        in text
+    )
+    assert f"task       {decision['task']['name']} (" in text
+    assert f"tier       {decision['tier']['name']} (" in text
