@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.e2e.harness import Running
@@ -74,7 +75,9 @@ def test_yaml(text: str) -> None:
 
 @pytest.mark.parametrize("text", blocks("console"))
 def test_console(text: str, running: Running, tmp_path: Path) -> None:
-    running.rows()
+    ask = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}
+    assert httpx2.post(running.url + "/v1/chat/completions", json=ask, timeout=20).status_code == 200
+    assert running.rows(limit=1)  # there is something to look at, whatever ran before
     for line in text.splitlines():
         if line.startswith("$ "):
             run_line(line[2:].split("  #")[0].strip(), running, tmp_path)
