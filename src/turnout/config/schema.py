@@ -60,6 +60,12 @@ class Server(Strict, frozen=True):
             description="At shutdown, how long `/readyz` says 503 before the socket may close, so that balancers see it.",
         ),
     ] = 0
+    connections_max: Annotated[
+        int,
+        Meta(
+            ge=1, description="Client connections open in one worker; above it, 503 and closed. Set at start."
+        ),
+    ] = 20_000
     calls_max: Annotated[int, Meta(ge=1, description="Calls in flight in one worker; above it, 503.")] = (
         20_000
     )

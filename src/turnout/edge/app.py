@@ -22,7 +22,7 @@ from pathlib import Path
 from turnout.config import schema
 from turnout.core.call import compose
 from turnout.core.record import LogRow
-from turnout.edge.http import HttpLimits
+from turnout.edge.http import Door, HttpLimits
 from turnout.edge.ids import id_maker
 from turnout.edge.ingress import Engine, Ingress, labels_of
 from turnout.edge.principals import cost_center_limits, keyring
@@ -134,6 +134,7 @@ class Gateway:
         self.metrics = Metrics()
         self._complaints = Complaints(say, self._loop.time)
         self.gate = Gate(config.server.calls_max)
+        self.door = Door()
         engine_parts = self._parts(config)  # a bad configuration fails before the store is opened
         self.store = store or open_store(config.store)
         self.log = RequestLog(
@@ -198,7 +199,7 @@ class Gateway:
         self._until = catalog.prices_until
         self.config = config
         old = self._begun
-        fixed = ("host", "port", "head_bytes_max", "head_ms", "body_ms")
+        fixed = ("host", "port", "head_bytes_max", "head_ms", "body_ms", "connections_max")
         stale = [
             f"server.{name}" for name in fixed if getattr(old.server, name) != getattr(config.server, name)
         ]
@@ -256,6 +257,11 @@ class Gateway:
             "1 while the file that was read last is refused and an older one is in force.",
             lambda: float(self.config_refused),
         )
+        gauge(
+            "turnout_connections_refused",
+            "Client connections closed because there were too many.",
+            lambda: float(self.door.refused),
+        )
         gauge("turnout_log_rows_written", "Log rows stored.", lambda: float(self.log.rows_written))
         gauge("turnout_log_rows_waiting", "Log rows not stored yet.", lambda: float(self.log.rows_waiting))
         gauge("turnout_log_rows_lost", "Log rows lost.", lambda: float(self.log.rows_lost))
@@ -281,7 +287,10 @@ class Gateway:
 
 def http_limits(server: schema.Server) -> HttpLimits:
     return HttpLimits(
-        head_bytes_max=server.head_bytes_max, head_s=server.head_ms / 1000, body_s=server.body_ms / 1000
+        head_bytes_max=server.head_bytes_max,
+        head_s=server.head_ms / 1000,
+        body_s=server.body_ms / 1000,
+        connections_max=server.connections_max,
     )
 
 

@@ -77,6 +77,7 @@ _MODELS = re.compile(r"/v1(?:beta)?/models(?:/[^:].*)?\Z")
 _NO_EXTENSIONS: dict[str, Any] = {}
 
 
+_FOLDED_BYTES_MAX = 64 * 1024 * 1024  # of a stream that is made one reply
 _LEFT = Failure(Kind.CLIENT_DISCONNECT, "The client closed the connection.")
 _INTERNAL = Failure(Kind.INTERNAL, "Internal error.")
 _AUTO_MODELS = ("auto", "auto:light", "auto:standard", "auto:large")
@@ -467,9 +468,13 @@ async def _whole(call: Call, reply: Reply, engine: Engine, codec: Codec, scope: 
 async def _folded(call: Call, reply: Reply, frames: Sequence[Frame], codec: Codec) -> bytes:
     """One body from a reply of another dialect, or from a stream. Raises `CallFailed` when it did not end well."""
     events: list[Event] = [event for frame in frames for event in frame.events]
+    size = 0
     while reply.streamed and (more := await next_frames(reply)):
         for frame in more:
+            size += len(frame.raw)
             events.extend(frame.events)
+        if size > _FOLDED_BYTES_MAX:
+            raise fail(Kind.MALFORMED, f"The reply is larger than {_FOLDED_BYTES_MAX} bytes.")
     last = events[-1] if events else None
     if isinstance(last, Failed):
         raise CallFailed(last.failure)

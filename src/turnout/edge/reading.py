@@ -159,7 +159,7 @@ def _peel(value: bytes | Raw, left: int, depth_max: int, levels: int) -> None:
 def _parts(value: bytes | Raw) -> list[Raw] | None:
     """The values in an array or object; `None` where they cannot be told: it is neither, or repeats a name and so hides a value."""
     try:
-        if memoryview(value)[:1] == b"[":
+        if bytes(memoryview(value)[:1]) == b"[":
             return _items.decode(value)
         members = _members.decode(value)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
