@@ -186,6 +186,7 @@ class Gateway:
             annotate=config.server.annotate_body,
             body_bytes_max=config.server.body_bytes_max,
             depth_max=config.server.depth_max,
+            cors_origins=frozenset(config.server.cors_origins),
         )
 
     def reload(self, config: schema.Config) -> list[str]:
