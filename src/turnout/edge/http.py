@@ -589,7 +589,7 @@ class Sweeper:
 
 def protocol_class(limits: HttpLimits, door: Door | None = None) -> Callable[..., Connection]:
     """The protocol for `uvicorn.Config(http=…)`, with these limits."""
-    sweeper, door = Sweeper(), door or Door()
+    sweeper, counted = Sweeper(), door or Door()
 
     class LimitedConnection(Connection):
         def __init__(
@@ -600,7 +600,7 @@ def protocol_class(limits: HttpLimits, door: Door | None = None) -> Callable[...
             _loop: asyncio.AbstractEventLoop | None = None,
         ) -> None:
             super().__init__(
-                config, server_state, app_state, _loop, limits=limits, sweeper=sweeper, door=door
+                config, server_state, app_state, _loop, limits=limits, sweeper=sweeper, door=counted
             )
 
     return LimitedConnection
