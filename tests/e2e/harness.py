@@ -83,7 +83,7 @@ class Running:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 self.gateway.app,
-                http=protocol_class(http_limits(config.server)),  # type: ignore[arg-type]
+                http=protocol_class(http_limits(config.server), self.gateway.door),  # type: ignore[arg-type]
                 ws="none",
                 lifespan="off",
                 interface="asgi3",

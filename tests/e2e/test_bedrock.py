@@ -275,7 +275,7 @@ def test_a_stream_without_its_last_frame_fails(client: openai.OpenAI, server: Se
 def test_a_refusal_and_a_wrong_secret(client: openai.OpenAI, server: Server) -> None:
     with pytest.raises(openai.APIStatusError) as wrong:
         client.chat.completions.create(model="bedrock-wrong", messages=ASK)
-    assert wrong.value.status_code == 502 and "wrong" not in str(wrong.value)
+    assert wrong.value.status_code == 502 and "wrong" not in str(wrong.value).replace("bedrock-wrong", "")
     server.refuse = True
     with pytest.raises(openai.RateLimitError):
         client.chat.completions.create(model="bedrock-claude", messages=ASK)

@@ -171,3 +171,18 @@ async def test_a_connection_remembers_what_is_not_stored(
         await other.send(create(model, "Thanks", previous_response_id=first))
         [error] = await events(other)
         assert error["error"]["code"] == "previous_response_not_found"
+
+
+async def test_the_bodies_of_a_session_are_bounded_together(running: Running, healthy: Running) -> None:
+    running.fault("openai", {"kind": "hang"})
+    async with connect(
+        url(running), proxy=None, compression=None, additional_headers={"authorization": "Bearer any"}
+    ) as made:
+        for lane in ("a", "b", "c"):
+            await made.send(create("gpt-4o", "x" * 24 * 1024 * 1024, stream_id=lane))
+        refused = json.loads(await asyncio.wait_for(made.recv(), 30))
+        assert (refused["type"], refused["status"], refused["stream_id"]) == ("error", 400, "c")
+        assert "67108864 bytes" in refused["error"]["message"]
+        await made.send(create("no-such-model", "Hi", stream_id="d"))
+        other = json.loads(await asyncio.wait_for(made.recv(), 30))
+        assert (other["status"], other["stream_id"]) == (404, "d")

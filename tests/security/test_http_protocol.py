@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from turnout.edge.http import HttpLimits, protocol_class
+from turnout.edge.http import Door, HttpLimits, protocol_class
 
 LIMITS = HttpLimits(
     head_bytes_max=4096,
@@ -24,6 +24,7 @@ LIMITS = HttpLimits(
     unsent_s=1.0,
     linger_s=1.0,
     linger_bytes_max=8 * 1024 * 1024,
+    connections_max=12,
 )
 
 Serve = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
@@ -37,6 +38,7 @@ class World:
         self.seen: list[dict[str, Any]] = []
         self.cancelled = asyncio.Event()
         self.late: list[bool] = []
+        self.door = Door()
         self.server: uvicorn.Server
 
     async def app(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -134,7 +136,7 @@ async def world() -> AsyncIterator[World]:
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
     config = uvicorn.Config(
         world.app,
-        http=protocol_class(LIMITS),  # type: ignore[arg-type]
+        http=protocol_class(LIMITS, world.door),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -243,6 +245,9 @@ async def test_expect_continue(world: World) -> None:
         b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"GET / HTTP/1.1\r\n x: folded\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: a\r\nx: 1\r\nHOST: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nx: 1\r\n\r\n",
     ],
 )
 async def test_what_is_not_http_is_refused_and_closed(world: World, data: bytes) -> None:
@@ -464,3 +469,69 @@ async def test_a_known_head_with_more_or_less_than_its_body(world: World) -> Non
     assert (await exchange(reader, writer, request)).endswith(b"one")
     writer.close()
     assert len(world.seen) == 5
+
+
+# -- what frames a body, and who is one too many
+CHUNKED = b"POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n"
+
+
+async def pour(world: World, start: bytes, piece: bytes, pieces: int) -> bytes:
+    """Send, and read what is answered; a server that closes early ends the sending."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+    writer.write(start)
+    with contextlib.suppress(ConnectionError):
+        for _ in range(pieces):
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+    try:
+        return await asyncio.wait_for(reader.read(), 10)
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("start", "piece"),
+    [
+        (b"\r\n1;", b"a" * 1024),
+        (b"\r\n", b"1;" + b"e" * 1000 + b"\r\nx\r\n"),
+        (b"\r\n0\r\nx-trailer: ", b"a" * 1024),
+        (b"\r\n0\r\n", b"x-a: 1\r\n" * 100),
+    ],
+    ids=["one extension", "many extensions", "one trailer", "many trailers"],
+)
+async def test_framing_without_end_is_refused(world: World, start: bytes, piece: bytes) -> None:
+    reply = await pour(world, CHUNKED + start, piece, 4000)
+    assert reply.startswith(b"HTTP/1.1 400 ")
+    assert reply.count(b"HTTP/1.1 ") == 1
+
+
+async def test_many_small_chunks_are_no_offence(world: World) -> None:
+    body = b"1;a=b\r\nx\r\n" * 10_000 + b"0\r\nx-checksum: 1\r\n\r\n"
+    assert (await world.talk(CHUNKED + CLOSE + b"\r\n" + body)).endswith(b"x" * 10_000)
+
+
+async def test_a_trailer_is_no_header(world: World) -> None:
+    trailers = b"3\r\nabc\r\n0\r\nauthorization: Bearer stolen\r\nexpect: 100-continue\r\n\r\n"
+    reply = await world.talk(CHUNKED + CLOSE + b"\r\n" + trailers)
+    assert reply.endswith(b"abc")
+    assert b"authorization" not in dict(world.seen[0]["headers"])
+
+
+async def test_one_connection_too_many_is_told_so(world: World) -> None:
+    open_now = [await asyncio.open_connection("127.0.0.1", world.port) for _ in range(LIMITS.connections_max)]
+    for reader, writer in open_now:
+        assert (await exchange(reader, writer, post("echo", b"a", b""))).endswith(b"a")
+    reply = await world.talk(get("echo"))
+    assert reply.startswith(b"HTTP/1.1 503 ")
+    assert b"too_many_connections" in reply
+    assert world.door.refused == 1
+    open_now.pop()[1].close()
+    for _ in range(200):
+        reply = await world.talk(get("echo"))
+        if reply.startswith(b"HTTP/1.1 200"):
+            break
+        await asyncio.sleep(0.01)
+    assert reply.startswith(b"HTTP/1.1 200")
+    for _, writer in open_now:
+        writer.close()

@@ -61,6 +61,18 @@ class Server(Strict, frozen=True):
             description="At shutdown, how long `/readyz` says 503 before the socket may close, so that balancers see it.",
         ),
     ] = 0
+    cors_origins: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^(\*|https?://[A-Za-z0-9.:\[\]-]+)$")], ...],
+        Meta(
+            description="Origins whose pages may call the gateway from a browser; `*`: every. None by default."
+        ),
+    ] = ()
+    connections_max: Annotated[
+        int,
+        Meta(
+            ge=1, description="Client connections open in one worker; above it, 503 and closed. Set at start."
+        ),
+    ] = 20_000
     calls_max: Annotated[int, Meta(ge=1, description="Calls in flight in one worker; above it, 503.")] = (
         20_000
     )

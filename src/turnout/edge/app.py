@@ -23,7 +23,7 @@ from turnout.config import schema
 from turnout.core.call import compose
 from turnout.core.clock import Clock
 from turnout.core.record import LogRow
-from turnout.edge.http import HttpLimits
+from turnout.edge.http import Door, HttpLimits
 from turnout.edge.ids import id_maker
 from turnout.edge.ingress import Engine, Ingress, labels_of
 from turnout.edge.principals import cost_center_limits, keyring
@@ -143,6 +143,7 @@ class Gateway:
         self.metrics = Metrics()
         self._complaints = Complaints(say, self._loop.time)
         self.gate = Gate(config.server.calls_max)
+        self.door = Door()
         engine_parts = self._parts(config)  # a bad configuration fails before the store is opened
         self.store = store or open_store(config.store)
         self.log: RowLog = (
@@ -212,6 +213,7 @@ class Gateway:
             annotate=config.server.annotate_body,
             body_bytes_max=config.server.body_bytes_max,
             depth_max=config.server.depth_max,
+            cors_origins=frozenset(config.server.cors_origins),
         )
 
     def reload(self, config: schema.Config) -> list[str]:
@@ -225,7 +227,7 @@ class Gateway:
         self._until = catalog.prices_until
         self.config = config
         old = self._begun
-        fixed = ("host", "port", "head_bytes_max", "head_ms", "body_ms")
+        fixed = ("host", "port", "head_bytes_max", "head_ms", "body_ms", "connections_max")
         stale = [
             f"server.{name}" for name in fixed if getattr(old.server, name) != getattr(config.server, name)
         ]
@@ -286,6 +288,11 @@ class Gateway:
             "1 while the file that was read last is refused and an older one is in force.",
             lambda: float(self.config_refused),
         )
+        gauge(
+            "turnout_connections_refused",
+            "Client connections closed because there were too many.",
+            lambda: float(self.door.refused),
+        )
         gauge("turnout_log_rows_written", "Log rows stored.", lambda: float(self.log.rows_written))
         gauge("turnout_log_rows_waiting", "Log rows not stored yet.", lambda: float(self.log.rows_waiting))
         gauge("turnout_log_rows_lost", "Log rows lost.", lambda: float(self.log.rows_lost))
@@ -312,7 +319,10 @@ class Gateway:
 
 def http_limits(server: schema.Server) -> HttpLimits:
     return HttpLimits(
-        head_bytes_max=server.head_bytes_max, head_s=server.head_ms / 1000, body_s=server.body_ms / 1000
+        head_bytes_max=server.head_bytes_max,
+        head_s=server.head_ms / 1000,
+        body_s=server.body_ms / 1000,
+        connections_max=server.connections_max,
     )
 
 

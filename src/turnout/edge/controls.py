@@ -98,12 +98,15 @@ def _can_wait(value: object) -> int | None:
 
 
 def _tags(value: object) -> tuple[tuple[str, str], ...]:
-    return _pairs(value, "must be k=v,k=v")
+    return _pairs(value, "must be name=value pairs, such as team=search,env=test")
 
 
 def _pairs(value: object, expected: str) -> tuple[tuple[str, str], ...]:
     if isinstance(value, str):
-        pairs = [item.partition("=")[::2] for item in value.split(",")]
+        items = value.split(",")
+        if not all("=" in item for item in items):
+            raise ValueError(expected)
+        pairs = [item.partition("=")[::2] for item in items]
     elif isinstance(value, dict):
         pairs = list(value.items())
     else:

@@ -26,6 +26,7 @@ class Endpoint(Struct, frozen=True):
     model: str = ""
     stream: bool = False
     framing: Framing = "sse"
+    deployment: str | None = None  # the model, where the path names it and the body does not
     remembered: bool = False  # later requests may refer to the reply
 
     def complete(self, envelope: Envelope) -> Envelope:

@@ -9,7 +9,8 @@ Promises:
 - a client that leaves cancels the task that serves it, at once; a slow one is cut off by the sweep, one timer for all;
 - a response that ends before its request was read is still delivered: the rest of the request is discarded for a
   bounded time and number of bytes before the socket closes;
-- a response header can hold no line break.
+- a response header can hold no line break;
+- connections are bounded: one too many is told so in one write and closed, very many too many are closed unheard.
 
 It must not know what is served. Request bodies are handed over as they come; limits on them belong to the application.
 """
@@ -35,6 +36,17 @@ _SWEEP_S = 0.5
 GOING_AWAY = 1001
 _LENGTH = re.compile(rb"\r\n(content-length: )(\d{1,15})\r\n", re.IGNORECASE)
 _UNALIKE_MAX = 8
+_REFUSING_MAX = 1024  # connections that are being told there is no room
+_REFUSING_S = 1.0
+_CHUNK_FRAMING_BYTES = 32
+_FULL_BODY = (
+    b'{"error":{"message":"Too many connections.","type":"overloaded_error","code":"too_many_connections"}}'
+)
+_FULL = (
+    STATUS_LINES[503]
+    + b"content-type: application/json\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b"
+    % (len(_FULL_BODY), _FULL_BODY)
+)
 
 
 class HttpLimits(Struct, frozen=True):
@@ -52,6 +64,13 @@ class HttpLimits(Struct, frozen=True):
     linger_bytes_max: int = 256 * 1024 * 1024
     socket_s: float = 3600.0
     message_bytes_max: int = 32 * 1024 * 1024
+    connections_max: int = 20_000  # of all together
+
+
+class Door(Struct):
+    """What became of those who were one too many. Shared by the connections of one server."""
+
+    refused: int = 0
 
 
 class ServerState(Protocol):
@@ -101,12 +120,14 @@ class Connection(asyncio.Protocol):
         *,
         limits: HttpLimits,
         sweeper: Sweeper,
+        door: Door,
     ) -> None:
         self.app = config.loaded_app
         self.state = server_state
         self.loop = _loop or asyncio.get_running_loop()
         self.limits = limits
         self.sweeper = sweeper
+        self.door = door
         self.parser = httptools.HttpRequestParser(self)
         self.transport: asyncio.Transport | None = None
         self.client: tuple[str, int] | None = None
@@ -126,6 +147,10 @@ class Connection(asyncio.Protocol):
         self.headers: list[tuple[bytes, bytes]] = []
         self.head_bytes = 0
         self.read_bytes = 0
+        self.hosts = 0
+        self.body_bytes = 0  # of the request that is being read, as are the next two
+        self.chunks = 0
+        self.framing_bytes = 0
         self.expect_continue = False
         self.in_head = False
         self.upgrade: Scope | None = None  # of a request to become a WebSocket
@@ -140,9 +165,25 @@ class Connection(asyncio.Protocol):
         self.transport = socket_
         peer = transport.get_extra_info("peername")
         self.client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
+        excess = len(self.state.connections) - self.limits.connections_max
         self.state.connections.add(self)
+        if excess >= 0:
+            self._turn_away(excess)
+            return
         self.sweeper.add(self)
         self.deadline = self.loop.time() + self.limits.head_s
+
+    def _turn_away(self, excess: int) -> None:
+        """There are as many connections as there may be. This one is not read: what it sends is dropped for a moment, so that
+        the answer is not lost with it."""
+        self.door.refused += 1
+        if excess >= _REFUSING_MAX:
+            self.abort()
+            return
+        self.sweeper.add(self)
+        self.write(_FULL)
+        self._close(False)
+        self.deadline = self.loop.time() + _REFUSING_S
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.state.connections.discard(self)
@@ -182,6 +223,7 @@ class Connection(asyncio.Protocol):
         continued = self.in_head
         first = not continued and self.current is None
         self.read_bytes = len(data)
+        reading, body_bytes = self.incoming, self.body_bytes
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -196,8 +238,16 @@ class Connection(asyncio.Protocol):
                 self.head_bytes += len(data)
                 if self.head_bytes > self.limits.head_bytes_max:
                     self._refuse(431, "The request's headers are too large.")
+            if reading is not None and self.incoming is reading:
+                self._measure(len(data) - (self.body_bytes - body_bytes))
             if first and self.unalike < _UNALIKE_MAX:
                 self._remember(data)
+
+    def _measure(self, framing_bytes: int) -> None:
+        """Of a body that goes on: chunk sizes and extensions, or trailers, none of which anybody reads."""
+        self.framing_bytes += framing_bytes
+        if self.framing_bytes > self.limits.head_bytes_max + self.chunks * _CHUNK_FRAMING_BYTES:
+            self._refuse(400, "The request body's framing is too large.")
 
     def _again(self, seen: SeenHead, digits: bytes, body: bytes) -> None:
         """A whole request whose head is known."""
@@ -248,7 +298,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self.url = b""
         self.headers = []
-        self.head_bytes = 0
+        self.head_bytes = self.hosts = self.body_bytes = self.chunks = self.framing_bytes = 0
         self.expect_continue = False
         self.in_head = True
         if self.current is None:
@@ -258,10 +308,17 @@ class Connection(asyncio.Protocol):
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.in_head:
+            return  # a trailer: it comes too late to mean anything
         name = name.lower()
+        if name == b"host":
+            self.hosts += 1
         self.headers.append((name, value))
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_continue = True
+
+    def on_chunk_header(self) -> None:
+        self.chunks += 1
 
     def on_headers_complete(self) -> None:
         self.in_head = False
@@ -272,6 +329,9 @@ class Connection(asyncio.Protocol):
             self._refuse(431, "The request's headers are too large.")
             raise ValueError("head too large")
         parser = self.parser
+        if self.hosts > 1 or (self.hosts == 0 and parser.get_http_version() == "1.1"):
+            self._refuse(400, "The request must have exactly one Host header.")
+            raise ValueError("host")
         path, _, query = self.url.partition(b"?")
         scope: Scope = {
             "type": "http",
@@ -301,6 +361,7 @@ class Connection(asyncio.Protocol):
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def on_body(self, body: bytes) -> None:
+        self.body_bytes += len(body)
         exchange = self.incoming
         if exchange is not None and not exchange.finished:
             exchange.feed(body)
@@ -526,9 +587,9 @@ class Sweeper:
         self._handle = loop.call_later(_SWEEP_S, self._tick, loop) if self._connections else None
 
 
-def protocol_class(limits: HttpLimits) -> Callable[..., Connection]:
+def protocol_class(limits: HttpLimits, door: Door | None = None) -> Callable[..., Connection]:
     """The protocol for `uvicorn.Config(http=…)`, with these limits."""
-    sweeper = Sweeper()
+    sweeper, counted = Sweeper(), door or Door()
 
     class LimitedConnection(Connection):
         def __init__(
@@ -538,7 +599,9 @@ def protocol_class(limits: HttpLimits) -> Callable[..., Connection]:
             app_state: dict[str, Any],
             _loop: asyncio.AbstractEventLoop | None = None,
         ) -> None:
-            super().__init__(config, server_state, app_state, _loop, limits=limits, sweeper=sweeper)
+            super().__init__(
+                config, server_state, app_state, _loop, limits=limits, sweeper=sweeper, door=counted
+            )
 
     return LimitedConnection
 

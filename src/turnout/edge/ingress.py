@@ -42,10 +42,13 @@ from turnout.core.events import Event, Failed, Frame, fold
 from turnout.core.model import DialectName
 from turnout.edge.controls import read_controls
 from turnout.edge.conversations import Conversations
+from turnout.edge.cors import allowed, preflight, with_headers
 from turnout.edge.endpoints import ENDPOINTS, SOCKETS, Endpoint, dialect_of, find_endpoint
+from turnout.edge.front import front_page
 from turnout.edge.inside import OPERATOR, Inside
 from turnout.edge.owning import note_references
 from turnout.edge.passing import send_passed, understand_passed
+from turnout.edge.paths import hint, meant_by
 from turnout.edge.reading import ClientLeft, Facts, check_depth, query_credential, read_body, read_headers
 from turnout.edge.remembering import begin_turn, watched
 from turnout.edge.replying import (
@@ -63,6 +66,7 @@ from turnout.routing.explanation import explain
 from turnout.routing.plan import Planner
 from turnout.routing.tokens import estimate_tokens
 from turnout.upstream.catalog import Catalog
+from turnout.wire.body import annotate, json_text, open_members
 from turnout.wire.codec import Codec, Framing, Meta, ModelEntry
 from turnout.wire.openai_responses import history
 from turnout.wire.openai_responses.naming import named_body
@@ -79,6 +83,7 @@ _MODELS = re.compile(r"/v1(?:beta)?/models(?:/[^:].*)?\Z")
 _NO_EXTENSIONS: dict[str, Any] = {}
 
 
+_FOLDED_BYTES_MAX = 64 * 1024 * 1024  # of a stream that is made one reply
 _LEFT = Failure(Kind.CLIENT_DISCONNECT, "The client closed the connection.")
 _INTERNAL = Failure(Kind.INTERNAL, "Internal error.")
 _AUTO_MODELS = ("auto", "auto:light", "auto:standard", "auto:large")
@@ -95,6 +100,7 @@ class Engine(Struct, frozen=True):
     annotate: bool
     body_bytes_max: int
     depth_max: int
+    cors_origins: frozenset[str] = frozenset()
 
 
 def labels_of(cards: Mapping[str, Card]) -> dict[str, bytes]:
@@ -125,7 +131,16 @@ class Ingress:
         self._memory = Conversations()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if self.engine.cors_origins and scope["type"] == "http" and scope["method"] != "OPTIONS":
+            headers = allowed(scope, self.engine.cors_origins)
+            if headers:
+                scope, send = with_headers(scope, send, headers)
         endpoint = find_endpoint(scope["path"], scope.get("query_string", b""))
+        if endpoint is None and (meant := meant_by(scope["path"])) is not None:
+            scope = {**scope, "path": meant.path}
+            endpoint = find_endpoint(meant.path, scope.get("query_string", b""))
+            if endpoint is not None and meant.deployment is not None:
+                endpoint = replace(endpoint, deployment=meant.deployment)
         if endpoint is not None and scope["method"] == "POST" and endpoint.dialect in self._codecs:
             return self._serve(endpoint, scope, receive, send)
         if scope["type"] == "websocket":
@@ -267,7 +282,15 @@ class Ingress:
     # -- everything else
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, method = scope["path"], scope["method"]
-        if path == "/healthz":
+        if method == "OPTIONS":
+            methods = b"POST, OPTIONS" if path in ENDPOINTS or path == "/v1/route" else b"GET, POST, OPTIONS"
+            headers = preflight(scope, self.engine.cors_origins, methods)
+            await send({"type": "http.response.start", "status": 204, "headers": headers})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        elif path == "/" and method in ("GET", "HEAD"):
+            content_type, body = front_page(scope["headers"])
+            await _send(send, 200, [(b"content-type", content_type), (b"vary", b"Accept")], body)
+        elif path == "/healthz":
             await _send(send, 200, [JSON_TYPE], b'{"status":"ok"}')
         elif path == "/readyz":
             draining = self._gate.draining
@@ -408,6 +431,8 @@ def _understand(
         understand_passed(call, codec, body, scope["headers"], known.engine.depth_max)
         envelope = call.envelope
     else:
+        if endpoint.deployment is not None and "model" not in open_members(body):
+            body = annotate(body, json_text(endpoint.deployment), b"model")
         call.envelope = envelope = endpoint.complete(codec.peek(body))
         check_depth(body, known.engine.depth_max, envelope.fields)
     extra = envelope.fields.get("turnout")
@@ -437,7 +462,8 @@ async def _unknown(principal: Principal, codec: Codec, scope: Scope) -> Answered
     path = re.sub(r"[^\x20-\x7e]", "?", scope["path"])[:128]
     if scope["path"] in ENDPOINTS:
         raise fail(Kind.UNKNOWN_ROUTE, f"{path} takes POST.")
-    raise fail(Kind.UNKNOWN_ROUTE, f"There is no {scope['method']} {path} here.")
+    dialect = dialect_of(scope["path"], scope["query_string"], scope["headers"])
+    raise fail(Kind.UNKNOWN_ROUTE, f"There is no {scope['method']} {path} here. {hint(dialect)}")
 
 
 # -- answers
@@ -491,9 +517,13 @@ async def _whole(call: Call, reply: Reply, engine: Engine, codec: Codec, scope: 
 async def _folded(call: Call, reply: Reply, frames: Sequence[Frame], codec: Codec) -> bytes:
     """One body from a reply of another dialect, or from a stream. Raises `CallFailed` when it did not end well."""
     events: list[Event] = [event for frame in frames for event in frame.events]
+    size = 0
     while reply.streamed and (more := await next_frames(reply)):
         for frame in more:
+            size += len(frame.raw)
             events.extend(frame.events)
+        if size > _FOLDED_BYTES_MAX:
+            raise fail(Kind.MALFORMED, f"The reply is larger than {_FOLDED_BYTES_MAX} bytes.")
     last = events[-1] if events else None
     if isinstance(last, Failed):
         raise CallFailed(last.failure)
@@ -562,7 +592,11 @@ async def _send_error(call: Call, failure: Failure, codec: Codec, scope: Scope, 
     if told is not None and told.dialect == call.dialect:
         status, body = told.status, told.body
     else:
-        status, body = failure.row.status, codec.encode_error(failure, call.id)
+        status = failure.row.status
+        if status == 502:  # a provider's trouble: whose, is not plain from the provider's words
+            asked = call.envelope.model[:128]
+            failure = replace(failure, message=f"{failure.message} (The model asked for was {asked!r}.)")
+        body = codec.encode_error(failure, call.id)
     if (inside := _inside(scope)) is not None:
         inside.failed(call.id, failure, status)
     await _send_whole(scope, send, status, error_head(call, failure), body)

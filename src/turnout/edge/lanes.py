@@ -4,7 +4,7 @@ A message `response.create` is what `POST /v1/responses` takes, and is served by
 server-sent events of its answer are sent as messages. So there is no second path on which a key, a budget, a deadline or a log row
 could be forgotten: they hold for each turn inside the session, not for its handshake only.
 
-Requests with the same `stream_id` (a lane) are answered one after another, lanes side by side. Lanes and waiting requests are
+Requests with the same `stream_id` (a lane) are answered one after another, lanes side by side. Lanes, waiting requests and the bytes of all are
 bounded; a client that leaves cancels what is under way. It must not know what a response is.
 """
 
@@ -33,6 +33,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LANES_MAX = 16
 WAITING_MAX = 32  # requests in all lanes that are not begun
+BODIES_BYTES_MAX = 64 * 1024 * 1024  # of requests that wait or are under way
 REMEMBERED_MAX = 64
 REMEMBERED_BYTES_MAX = 16 * 1024 * 1024
 _LANE = re.compile(r"[A-Za-z0-9_.-]{1,256}\Z")
@@ -52,6 +53,7 @@ class Lanes:
         self._encode_error = encode_error
         self._waiting: dict[str | None, deque[bytes]] = {}
         self._tasks: dict[str | None, asyncio.Task[None]] = {}
+        self._bodies_bytes = 0
         self._notes: dict[str, Any] = {}
         self._memory = Conversations(
             entries_max=REMEMBERED_MAX, bytes_max=REMEMBERED_BYTES_MAX
@@ -89,9 +91,14 @@ class Lanes:
                 raise bodies.bad(f"There are {WAITING_MAX} requests waiting on this connection already.")
             if lane not in self._tasks and len(self._tasks) >= LANES_MAX:
                 raise bodies.bad(f"This connection has {LANES_MAX} streams already.", "stream_id")
+            if self._bodies_bytes + len(body) > BODIES_BYTES_MAX:
+                raise bodies.bad(
+                    f"The requests that are open on this connection have more than {BODIES_BYTES_MAX} bytes."
+                )
         except CallFailed as error:
             await self._refuse(lane, error.failure)
             return
+        self._bodies_bytes += len(body)
         self._waiting.setdefault(lane, deque()).append(body)
         if lane not in self._tasks:
             self._tasks[lane] = asyncio.create_task(self._work(lane))
@@ -101,7 +108,9 @@ class Lanes:
         waiting = self._waiting[lane]
         try:
             while waiting:
-                await self._turn(lane, waiting.popleft())
+                body = waiting.popleft()
+                await self._turn(lane, body)
+                self._bodies_bytes -= len(body)
         finally:
             del self._tasks[lane], self._waiting[lane]
 

@@ -134,7 +134,7 @@ async def _serve(gateway: Gateway, listener: socket.socket, reloading: Reload | 
     server_config = gateway.config.server
     config = uvicorn.Config(
         gateway.app,
-        http=protocol_class(http_limits(server_config)),  # type: ignore[arg-type]
+        http=protocol_class(http_limits(server_config), gateway.door),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -81,17 +81,27 @@ def one_vector_space(weighed: list[Weighed]) -> list[Weighed]:
 
 
 def none_left(weighed: list[Weighed], violations: tuple[Violation, ...]) -> CallFailed:
-    """The failure of the filter that the furthest candidate met, with what every filter removed."""
+    """The failure of the filter that the furthest candidate met (of a budget, the cheapest), with what every filter removed."""
     removed = [(one.ranked.label, one.refusal) for one in weighed if one.refusal is not None]
     if not removed:
         return fail(Kind.NO_CANDIDATE, "no model is configured for this request")
     label, last = max(removed, key=lambda found: stage(found[1].filter))
+    nearest = "nearest"
+    if last.filter == "budget":  # what would do is the cheapest of those that only money keeps out
+        affordable = [
+            (one.cost, one.ranked.label, one.refusal)
+            for one in weighed
+            if one.cost is not None and one.refusal is not None and one.refusal.filter == "budget"
+        ]
+        if affordable:
+            _, label, last = min(affordable, key=lambda found: found[0])
+            nearest = "cheapest"
     counts = Counter(refusal.filter for _, refusal in removed)
     (name, models), *rest = counts.most_common()
     text = ", ".join([f"{name} removed {models}", *(f"{name} {models}" for name, models in rest)])
     return fail(
         KIND_BY_STAGE[stage(last.filter)],
-        f"no model is left: {text}; the nearest, {label}: {last.reason}",
+        f"no model is left: {text}; the {nearest}, {label}: {last.reason}",
         details=tuple(Removal(name, models) for name, models in counts.most_common()),
         violations=violations,
     )

@@ -91,6 +91,9 @@ class Upstream:
                 response = await self._transport.request(route.origin, head, body, timeouts, attempt)
             if not 200 <= response.status < 300:
                 raise await _refusal(response, route)
+            if _is_page(response):
+                response.abort()
+                raise CallFailed(Failure(Kind.MALFORMED, _PAGE, provider=route.card.provider))
             if call.op in PASSED:
                 return await self._open_passed(response, call, route, timeouts, attempt)
             if _is_stream(response, route, stream):
@@ -246,6 +249,15 @@ def _embedder(route: Route) -> EmbeddingCodec:
     if not isinstance(route.codec, EmbeddingCodec):
         raise fail(Kind.UNSUPPORTED, f"Embeddings of {route.card.provider} are not supported.")
     return route.codec
+
+
+_PAGE = "The provider answered with an HTML page; is its base_url right?"
+
+
+def _is_page(response: Response) -> bool:
+    """No API answers so: a web site, a login or a proxy does."""
+    content_type = response.header(b"content-type") or b""
+    return content_type[:9].lower() == b"text/html"
 
 
 def _is_stream(response: Response, route: Route, asked: bool) -> bool:

@@ -113,3 +113,13 @@ def test_a_ceiling_that_cannot_be_read_is_an_error(value: str) -> None:
 @pytest.mark.parametrize("body", [b'{"price_ceiling": {"input": 3}}', b'{"price_ceiling": {"input": 2.5}}'])
 def test_a_ceiling_in_the_body_may_be_a_number(body: bytes) -> None:
     assert read_controls({}, body).ceiling is not None
+
+
+@pytest.mark.parametrize("tags", ["foo", "team=a,foo", "foo,", "="])
+def test_a_tag_that_is_no_pair_is_told_the_form(tags: str) -> None:
+    with pytest.raises(CallFailed) as caught:
+        read_controls({"tags": tags}, None)
+    failure = caught.value.failure
+    assert (failure.kind, failure.param) == (Kind.BAD_REQUEST, "x-turnout-tags")
+    if tags != "=":
+        assert "name=value" in failure.message

@@ -306,11 +306,21 @@ def test_the_precedence_of_preferences() -> None:
 # what is said
 
 
+def test_a_budget_names_the_cheapest_that_it_keeps_out() -> None:
+    failure = failure_of(lambda: decide("auto", controls=Controls(budget_nano=1)))
+    asked = ask("What is the capital of France?")
+    plan = Planner(table()).explain_decide("auto", Controls(), ANONYMOUS, lambda: asked, "chat")
+    assert failure.kind is Kind.BUDGET_EXCEEDED
+    costs = {one.model: one.terms["cost_usd"] for one in plan.verdicts if one.kept and one.terms}
+    cheapest = min(costs, key=lambda model: costs[model])
+    assert f"the cheapest, {cheapest}: about " in failure.message
+
+
 def test_an_error_counts_what_each_filter_removed() -> None:
     asks = Controls(compliance=("eu",), budget_nano=0)
     failure = failure_of(lambda: decide("auto", PICTURE, asks))
     assert failure.kind is Kind.BUDGET_EXCEEDED
-    assert failure.message.startswith("no model is left: policy:eu removed 11, budget 3; the nearest, ")
+    assert failure.message.startswith("no model is left: policy:eu removed 11, budget 3; the cheapest, ")
     assert failure.details == (Removal("policy:eu", 11), Removal("budget", 3))
 
 
