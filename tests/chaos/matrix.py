@@ -67,7 +67,9 @@ class Cell(Struct, frozen=True):
 
 def impatient(config: schema.Config, base_urls: dict[str, str]) -> schema.Config:
     """Deadlines short enough to try every fault in seconds."""
-    deadlines = schema.Deadlines(connect_ms=1000, first_token_ms=700, stall_ms=700, total_ms=1500)
+    deadlines = schema.Deadlines(
+        connect_ms=1000, first_token_ms=700, stall_ms=700, content_ms=700, total_ms=1500
+    )
     return replace(config, resilience=replace(config.resilience, deadlines=deadlines))
 
 
@@ -102,9 +104,11 @@ def _seen(reply: httpx2.Response, client: str, streamed: bool) -> Seen:
     ended = ENDS[client] in reply.text
     if reply.status_code != 200 or "error" in reply.text:
         return "complete" if streamed and ended else "told"
-    if reply.headers.get("x-turnout-notice") in ("fallback", "downgraded-unavailable") and "Paris" in _text(
-        reply, streamed
-    ):
+    if reply.headers.get("x-turnout-notice") in (
+        "fallback",
+        "downgraded-unavailable",
+        "hedged",
+    ) and "Paris" in _text(reply, streamed):
         return "answered" if ended or not streamed else "nothing"
     return "complete" if ended or not streamed else "nothing"
 

@@ -8,6 +8,7 @@ import time
 from hashlib import sha256
 
 import msgspec
+import pytest
 
 from tests.laws.virtual import World
 from turnout.core.errors import Kind
@@ -76,6 +77,48 @@ def test_a_silent_provider_costs_its_deadline_and_not_the_days() -> None:
         (row,) = world.rows
         assert {attempt.failure for attempt in row.attempts} == {Kind.FIRST_TOKEN_TIMEOUT}
         assert row.overhead_ms < 1.0  # virtual time passes in waiting only
+        await world.close()
+
+    loop = VirtualLoop()
+    run(story(loop), loop)
+
+
+@pytest.mark.parametrize(("pings", "least_s", "most_s"), [(False, 29, 32), (True, 299, 303)])
+def test_any_byte_shows_life_and_content_has_a_limit_of_its_own(
+    pings: bool, least_s: float, most_s: float
+) -> None:
+    async def story(loop: VirtualLoop) -> None:
+        world = World(loop, 1)
+        fault = Fault("stall_after", chunks=2, pings=pings)
+        world.simulated.control["anthropic"].faults.add(Rule(fault, Match()))
+        begun = loop.time()
+        status, body = await world.ask({"model": "claude-sonnet-4-6", "stream": True, "messages": [ASK]})
+        assert status == 200
+        assert b'"code":"stalled"' in body
+        assert least_s < loop.time() - begun < most_s
+        (row,) = world.rows
+        assert (row.error, row.attempts[-1].failure) == ("stalled", Kind.STALLED)
+        await world.close()
+
+    loop = VirtualLoop()
+    run(story(loop), loop)
+
+
+@pytest.mark.parametrize("effort", [None, "high"])
+def test_a_model_that_thinks_is_waited_for(effort: str | None) -> None:
+    async def story(loop: VirtualLoop) -> None:
+        world = World(loop, 1)
+        world.simulated.control["openai"].faults.add(Rule(Fault("slow_first_token", ms=200_000), Match()))
+        body = {
+            "model": "gpt-5.4",
+            "stream": True,
+            "messages": [ASK],
+            **({"reasoning_effort": effort} if effort else {}),
+        }
+        await world.ask(body)
+        (row,) = world.rows
+        assert row.provider == ("openai" if effort else row.provider)
+        assert (row.attempts[0].failure is None) == (effort is not None)
         await world.close()
 
     loop = VirtualLoop()

@@ -93,13 +93,19 @@ class Deadlines(Strict, frozen=True):
     first_token_ms: Annotated[
         Milliseconds | None,
         Meta(
-            description=f"Request sent to first content of a stream; other replies have `total_ms`. Built in: {_BUILT_IN.first_token_ms:,}."
+            description=f"Request sent to first content of a stream that is silent until then; five times as long where reasoning is asked for, or the provider is `local`, and a second more for every 10,000 tokens. Other replies have `total_ms`. Built in: {_BUILT_IN.first_token_ms:,}."
         ),
     ] = None
     stall_ms: Annotated[
         Milliseconds | None,
         Meta(
-            description=f"Between two pieces of content; pings do not count. Built in: {_BUILT_IN.stall_ms:,}."
+            description=f"Silence within a stream; any byte ends it, a ping too. Built in: {_BUILT_IN.stall_ms:,}."
+        ),
+    ] = None
+    content_ms: Annotated[
+        Milliseconds | None,
+        Meta(
+            description=f"Time without content within a stream, whatever pings come meanwhile. Built in: {_BUILT_IN.content_ms:,}."
         ),
     ] = None
     total_ms: Annotated[

@@ -60,12 +60,14 @@ Task = Literal[
 
 
 class Deadlines(Struct, frozen=True):
-    """Milliseconds. `first_token_ms` and `stall_ms` run on content, so pings do not extend them."""
+    """Milliseconds. `stall_ms` is the longest silence: any byte ends it. `content_ms` is the longest time without content, whatever
+    pings come meanwhile: some providers hold a tool call's arguments back for minutes, and show that they live."""
 
     connect_ms: int = 5_000
     tls_ms: int = 5_000
     first_token_ms: int = 60_000
     stall_ms: int = 30_000
+    content_ms: int = 300_000
     total_ms: int = 600_000
 
 

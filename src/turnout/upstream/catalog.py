@@ -61,6 +61,7 @@ class Route(Struct, frozen=True):
     required: tuple[tuple[bytes, bytes], ...]
     timeouts: Timeouts
     unary_timeouts: Timeouts
+    content_s: float
     sign: RequestSigner | None = None
     socket: bool = False  # asked over a WebSocket
     passing: PassingCodec | None = None
@@ -333,6 +334,7 @@ def _route(card: Card, site: _Site, codec: ProviderCodec, mask: Mask) -> Route:
         required=REQUIRED_HEADERS.get(card.dialect, ()),
         timeouts=Timeouts(connect_s, tls_s, d.first_token_ms / 1000, d.stall_ms / 1000, total_s),
         unary_timeouts=Timeouts(connect_s, tls_s, total_s, d.stall_ms / 1000, total_s),
+        content_s=d.content_ms / 1000,
         sign=site.sign,
         socket=WEBSOCKET in card.quirks,
         passing=codec if isinstance(codec, PassingCodec) else None,

@@ -28,6 +28,7 @@ from turnout.core.model import DialectName, Request
 from turnout.upstream.catalog import Route
 from turnout.upstream.fetching import Fetcher
 from turnout.upstream.media import with_media
+from turnout.upstream.patience import first_token_s
 from turnout.upstream.sockets import Sockets
 from turnout.upstream.telling import masked, owned
 from turnout.upstream.transport import Response, Timeouts, Transport, TransportError
@@ -122,7 +123,12 @@ class Upstream:
 
     def _timeouts(self, call: Call, route: Route, stream: bool) -> Timeouts:
         timeouts = route.timeouts
-        if not stream:
+        if stream:
+            envelope = call.envelope
+            patience_s = first_token_s(timeouts.first_byte_s, envelope.fields, len(envelope.body), route.card)
+            if patience_s != timeouts.first_byte_s:
+                timeouts = replace(timeouts, first_byte_s=patience_s)
+        else:
             timeouts = route.unary_timeouts
         left_s = self._left_s(call)
         if left_s is None:
@@ -177,9 +183,8 @@ class Upstream:
         attempt: Attempt,
         content_type: bytes = b"",
     ) -> Reply:
-        reply = StreamReply(response, route, decoder, self._clock, timeouts.stall_s, content_type)
+        reply = StreamReply(response, route, decoder, self._clock, timeouts, content_type)
         response.automatic = False
-        response.deadline = self._clock() + timeouts.first_byte_s
         try:
             await reply.commit()
         except BaseException:
@@ -378,6 +383,7 @@ class StreamReply:
 
     __slots__ = (
         "_clock",
+        "_content_at",
         "_decoder",
         "_ended",
         "_failed",
@@ -385,6 +391,7 @@ class StreamReply:
         "_pending",
         "_response",
         "_route",
+        "_silent_until",
         "_stall_s",
         "card",
         "content_type",
@@ -399,7 +406,7 @@ class StreamReply:
         route: Route,
         decoder: StreamDecoder,
         clock: Clock,
-        stall_s: float,
+        timeouts: Timeouts,
         content_type: bytes = b"",
     ) -> None:
         self.card = route.card
@@ -409,7 +416,9 @@ class StreamReply:
         self._route = route
         self._decoder = decoder
         self._clock = clock
-        self._stall_s = stall_s
+        self._stall_s = timeouts.stall_s
+        self._content_at = now = clock()  # the last content, or the beginning
+        self._silent_until = response.deadline = now + timeouts.first_byte_s
         self._pending: list[Frame] = []
         self._ended = False  # the terminal event was seen
         self._failed = False  # and was a failure: what the provider says of it, and after it, is masked
@@ -494,10 +503,10 @@ class StreamReply:
             failure = Failure(
                 Kind.TRUNCATED, "The provider's stream ended early.", provider=self.card.provider
             )
-        self._ended = True
         frames = self._decoder.eof(failure)
         if not self._failed:
             self._watch(frames)
+        self._ended = True
         return self._fit(frames) if self._failed else frames
 
     def _fit(self, frames: list[Frame]) -> list[Frame]:
@@ -505,16 +514,25 @@ class StreamReply:
         return [masked(frame, self._route) for frame in frames]
 
     def _watch(self, frames: list[Frame]) -> None:
-        """Content moves the deadline; the end of the stream replaces it by a short one for what may trail."""
+        """What arrived moves the deadline: any byte shows life, but for so long only as content comes, too. The end of the stream
+        replaces it by a short one for what may trail."""
+        if self._ended:
+            return
+        now = self._clock()
         for frame in frames:
             for event in frame.events:
                 kind = type(event)
                 if kind in CONTENT_TYPES:
-                    self._response.deadline = self._clock() + self._stall_s
+                    self._content_at = now
+                    self._silent_until = 0.0
                 elif kind is Finished or kind is Failed:
                     self._ended = True
                     self._failed = self._failed or kind is Failed
-                    self._response.deadline = self._clock() + _TRAILING_S
+        if self._ended:
+            self._response.deadline = now + _TRAILING_S
+        else:  # until the first content, the time for it is there whole
+            moved = min(now + self._stall_s, self._content_at + self._route.content_s)
+            self._response.deadline = max(moved, self._silent_until)
 
     def abort(self, failure: Failure | None = None) -> None:
         self._over = True

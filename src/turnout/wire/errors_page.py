@@ -130,7 +130,10 @@ SENTENCES: Mapping[Kind, tuple[str, str]] = {
     Kind.TLS: ("The provider's certificate or handshake was not accepted.", "Operator: check `base_url` and the trusted certificates."),
     Kind.CONNECT_TIMEOUT: ("Connection or TLS took longer than `connect_ms` or `tls_ms`.", "As above."),
     Kind.FIRST_TOKEN_TIMEOUT: ("No content within `first_token_ms`.", "Add a fallback, or allow more time."),
-    Kind.STALLED: ("The stream paused for longer than `stall_ms`; pings do not count.", "Try again, or allow more time."),
+    Kind.STALLED: (
+        "The stream was silent for longer than `stall_ms`, or without content for longer than `content_ms`.",
+        "Try again, or allow more time.",
+    ),
     Kind.DEADLINE: (
         "The request's `x-turnout-deadline-ms` or the attempt's `total_ms` has passed.",
         "Allow more time, or ask for less.",
