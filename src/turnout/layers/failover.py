@@ -203,6 +203,8 @@ class Pursuit:
         call.serving = attempt
         if card is not self._wanted:
             call.notices.append(_notice(self._wanted, card, hedged=attempt.cause == "hedge"))
+        if attempt.guessed_max is not None:
+            call.notices.append(_default_max(attempt.guessed_max, card))
         return reply
 
     def _failed(self, attempt: Attempt, error: CallFailed) -> None:
@@ -334,6 +336,13 @@ def estimated_cost_nano(call: Call, card: Card) -> int | None:
     else:
         usage = Usage(input=tokens.input, output=tokens.output_expected)
     return cost_nano(usage, card.price)
+
+
+def _default_max(tokens: int, card: Card) -> Notice:
+    return Notice(
+        "default-max-tokens",
+        f"No largest output was asked for, and that of {card.label} is not known: it was asked for {tokens} tokens at most.",
+    )
 
 
 def _notice(wanted: Card, served: Card, *, hedged: bool) -> Notice:
