@@ -25,6 +25,7 @@ from turnout.layers.hedging import Hedge, HedgePolicy, Hedges
 from turnout.resilience.board import Board
 from turnout.resilience.budgets import Bucket
 from turnout.resilience.latency import SLOW_FLOOR_MS
+from turnout.resilience.refusals import another_may_take
 from turnout.resilience.schedule import RetryRules, Schedule, Start, WaitUntil
 
 RETRY_AFTER_S_MIN = 1.0
@@ -220,7 +221,14 @@ class Pursuit:
         hedged = attempt.cause == "hedge"
         if not hedged:
             self._first = self._first or error
-        self._schedule.failed(attempt.card, failure, now, home.jitter(), hedged=hedged)
+        pardoned = self._may_pardon(attempt, failure)
+        self._schedule.failed(attempt.card, failure, now, home.jitter(), hedged=hedged, pardoned=pardoned)
+
+    def _may_pardon(self, attempt: Attempt, failure: Failure) -> bool:
+        call, card = self._call, attempt.card
+        assert call.plan is not None
+        chosen = call.plan.tier is not None or card is not self._wanted
+        return another_may_take(failure, chosen=chosen, translated=card.dialect != call.dialect)
 
     def _end(self, attempt: Attempt, failure: Failure) -> None:
         """Settle an attempt that did not answer, with what it cost where that is known."""
