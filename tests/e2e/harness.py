@@ -77,7 +77,9 @@ class Running:
         config = replace(config, store=f"sqlite:///{self._folder}/turnout.db")
         config = self._change(config, self.provider_urls)
         self.gateway = Gateway(config, environ={})
-        board = self.gateway._failover.board  # on a busy machine a hedge would answer in place of the fault that is looked at
+        board = (
+            self.gateway._failover.board
+        )  # on a busy machine a hedge would answer in place of the fault that is looked at
         board.policy = replace(board.policy, hedge_ms_min=5_000.0)
         listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
         listener.setblocking(False)

@@ -25,6 +25,7 @@ from turnout.layers.hedging import Hedge, HedgePolicy, Hedges
 from turnout.resilience.board import Board
 from turnout.resilience.budgets import Bucket
 from turnout.resilience.latency import SLOW_FLOOR_MS
+from turnout.resilience.refusals import another_may_take
 from turnout.resilience.schedule import RetryRules, Schedule, Start, WaitUntil
 
 RETRY_AFTER_S_MIN = 1.0
@@ -203,6 +204,8 @@ class Pursuit:
         call.serving = attempt
         if card is not self._wanted:
             call.notices.append(_notice(self._wanted, card, hedged=attempt.cause == "hedge"))
+        if attempt.guessed_max is not None:
+            call.notices.append(_default_max(attempt.guessed_max, card))
         return reply
 
     def _failed(self, attempt: Attempt, error: CallFailed) -> None:
@@ -218,7 +221,14 @@ class Pursuit:
         hedged = attempt.cause == "hedge"
         if not hedged:
             self._first = self._first or error
-        self._schedule.failed(attempt.card, failure, now, home.jitter(), hedged=hedged)
+        pardoned = self._may_pardon(attempt, failure)
+        self._schedule.failed(attempt.card, failure, now, home.jitter(), hedged=hedged, pardoned=pardoned)
+
+    def _may_pardon(self, attempt: Attempt, failure: Failure) -> bool:
+        call, card = self._call, attempt.card
+        assert call.plan is not None
+        chosen = call.plan.tier is not None or card is not self._wanted
+        return another_may_take(failure, chosen=chosen, translated=card.dialect != call.dialect)
 
     def _end(self, attempt: Attempt, failure: Failure) -> None:
         """Settle an attempt that did not answer, with what it cost where that is known."""
@@ -334,6 +344,13 @@ def estimated_cost_nano(call: Call, card: Card) -> int | None:
     else:
         usage = Usage(input=tokens.input, output=tokens.output_expected)
     return cost_nano(usage, card.price)
+
+
+def _default_max(tokens: int, card: Card) -> Notice:
+    return Notice(
+        "default-max-tokens",
+        f"No largest output was asked for, and that of {card.label} is not known: it was asked for {tokens} tokens at most.",
+    )
 
 
 def _notice(wanted: Card, served: Card, *, hedged: bool) -> Notice:

@@ -60,7 +60,17 @@ class _Again(NamedTuple):
 class Schedule:
     """One call's. `deadline` is when the caller stops waiting, seconds, `None`: never."""
 
-    __slots__ = ("_again", "_board", "_deadline", "_further", "_rules", "_started", "_tries", "queue")
+    __slots__ = (
+        "_again",
+        "_board",
+        "_deadline",
+        "_further",
+        "_pardoned",
+        "_rules",
+        "_started",
+        "_tries",
+        "queue",
+    )
 
     def __init__(
         self,
@@ -78,6 +88,7 @@ class Schedule:
         self._again: list[_Again] = []
         self._tries: dict[str, int] | None = None  # of those that failed, by name
         self._started = 0
+        self._pardoned = False
 
     def next(self, now: float) -> Start | WaitUntil | Stop:
         """What to do now, with nothing under way."""
@@ -123,10 +134,23 @@ class Schedule:
         return self.queue.pop(index)
 
     def failed(
-        self, card: Card, failure: Failure, now: float, jitter: float, *, hedged: bool = False
+        self,
+        card: Card,
+        failure: Failure,
+        now: float,
+        jitter: float,
+        *,
+        hedged: bool = False,
+        pardoned: bool = False,
     ) -> None:
-        """An attempt at `card` failed; `jitter` is in [0, 1). A hedge's failure forbids nothing: the first may still answer."""
+        """An attempt at `card` failed; `jitter` is in [0, 1). A hedge's failure forbids nothing: the first may still answer.
+
+        `pardoned`: a failure that forbids going on is not the request's fault. That is believed once a call.
+        """
         row = failure.row
+        if row.fall_back == "no" and pardoned and not self._pardoned:
+            self._pardoned = True
+            return
         if row.fall_back == "no" and not hedged:
             self.queue.clear()
             self._again.clear()

@@ -18,6 +18,7 @@ from turnout.sim.models import SimModel
 from turnout.sim.reading import picture, want
 
 THINKING_TOKENS_MIN = 1024
+ADAPTIVE_ONLY = frozenset({"claude-opus-5-5", "claude-sonnet-5-5"})
 REDACTED_TRIGGER = "ANTHROPIC_MAGIC_STRING_TRIGGER_REDACTED_THINKING_46C9A13E193C177646C7398A98432ECCCE4C1253D5E2D82641AC0E52CC2876CB"
 
 
@@ -92,6 +93,9 @@ def read(data: dict[str, Any], model: SimModel, seed: int, *, counting: bool = F
         raise bad("max_tokens: Field required")
     _field(data, "temperature", (int, float), 0, 1)
     _field(data, "top_p", (int, float), 0, 1)
+    _field(data, "top_k", (int,), 0)
+    if model.id in ADAPTIVE_ONLY:
+        _check_adaptive(data)
     if data.get("temperature") is not None and data.get("top_p") is not None:
         raise bad("`temperature` and `top_p` cannot both be specified for this model. Please use only one.")
     check_turns(messages)
@@ -117,6 +121,17 @@ def read(data: dict[str, Any], model: SimModel, seed: int, *, counting: bool = F
     ask.prompt_tokens = tokens.count(ask.transcript) + 4 * len(messages)
     redact = REDACTED_TRIGGER in ask.question
     return ask, Wants(bool(_field(data, "stream", (bool,))), reader.breakpoints, redact)
+
+
+def _check_adaptive(data: dict[str, Any]) -> None:
+    """Models that think as much as they see fit: no budget, and no sampling."""
+    if isinstance(data.get("thinking"), dict) and data["thinking"].get("type") == "enabled":
+        raise bad(
+            '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.'
+        )
+    for name in ("temperature", "top_p", "top_k"):
+        if data.get(name) not in (None, 1):
+            raise bad(f"`{name}` is not supported for this model.")
 
 
 def _field(

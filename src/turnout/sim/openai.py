@@ -22,7 +22,10 @@ def read(data: dict[str, Any], model: SimModel) -> tuple[Ask, Wants]:
     messages = want(data, "messages", (list,))
     if not messages:
         raise bad("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
-    want(data, "temperature", (int, float), 0, 2)
+    want(data, "temperature", (int, float), 0, _TEMPERATURE_MAX.get(model.provider, 2))
+    for name in ("presence_penalty", "frequency_penalty"):
+        want(data, name, (int, float), -2, 2)
+    want(data, "top_logprobs", (int,), 0, 20)
     want(data, "top_p", (int, float), 0, 1)
     want(data, "seed", (int,))
     ask = Ask(
@@ -204,6 +207,13 @@ _FIELDS = {
         "prompt_mode random_seed reasoning_effort response_format safe_prompt stop stream stream_options temperature tool_choice tools top_p".split()
     ),
 }
+_TEMPERATURE_MAX = {"mistral": 1.5}
+_TOO_MUCH = {
+    "openai": "max_tokens is too large: {limit}. This model supports at most {most} completion tokens, whereas you provided {limit}.",
+    "groq": "`max_tokens` must be less than or equal to `{most}`, the maximum value for `max_tokens` is less than the `context_window` for this model",
+    "deepseek": "Invalid max_tokens value, the valid range of max_tokens is [1, {most}]",
+}
+"""How much is asked for at most, by those who refuse more; others give what they have."""
 _NOT_FOR_REASONING = {"temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0}
 
 
@@ -217,18 +227,12 @@ def _check_options(data: dict[str, Any], model: SimModel) -> None:
                 name,
                 "missing_required_parameter" if model.provider == "mistral" else None,
             )
-    if model.provider != "openai":
-        return
-    limit = data.get("max_completion_tokens") or data.get("max_tokens") or 0
-    if model.thinking == "hidden":
+    if model.provider == "openai" and model.thinking == "hidden":
         _check_reasoning_options(data)
-    if limit > model.max_output:
-        raise bad(
-            f"max_tokens is too large: {limit}. This model supports at most {model.max_output} completion tokens, "
-            f"whereas you provided {limit}.",
-            "max_tokens",
-            "invalid_value",
-        )
+    limit = data.get("max_completion_tokens") or data.get("max_tokens") or 0
+    if limit > model.max_output and model.provider in _TOO_MUCH:
+        text = _TOO_MUCH[model.provider].format(limit=limit, most=model.max_output)
+        raise bad(text, "max_tokens", "invalid_value")
 
 
 def _check_reasoning_options(data: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from turnout.core.call import PASSED, Envelope, Op
 from turnout.core.card import Capability, Card, Deadlines, Retirement, Tier
 from turnout.core.model import DialectName
 from turnout.core.money import PICO_PER_USD, MediaRates, Price, Rates, usd_per_mtok
+from turnout.upstream.identity import Site, at_home, find, nearest_claude
 from turnout.upstream.known import Known, KnownModel, KnownProvider
 from turnout.upstream.masking import Mask, secrets_of
 from turnout.upstream.prices import PriceBook, PriceFact
@@ -98,6 +99,7 @@ class _Site(Struct, frozen=True):
     deadlines: Deadlines
     simulated: bool
     shared: bool
+    configured: bool  # the quirks are the configuration's own
     genuine: bool  # the provider itself, or a simulation of it, and not somebody else at another address
 
 
@@ -117,11 +119,13 @@ def build(
     for name, model in config.models.items():
         site = sites.get(model.provider) or _site(model.provider, schema.Provider(), known, config)
         sites[model.provider] = site
-        fact = prices.lookup(site.prices_from, model.id or _known_id(known, name, model), at)
+        id = model.id or _known_id(known, name, site)
+        fact = prices.lookup(site.prices_from, id, at)
         if fact is not None and fact.until is not None and model.price is None:
             until = fact.until if until is None else min(until, fact.until)
         _check_quirks(f"models.{name}.quirks", model.quirks, site.dialect)
-        card = _card(name, model, site, known.models.get(name), fact)
+        shipped, nearest = _recognised(id, site, known)
+        card = _card(name, id, model, site, shipped or nearest, fact, sure=shipped is not None)
         end = known.retirements.get((site.name, card.id)) if site.genuine else None
         if end is not None:
             day = datetime.combine(end.on, time(), UTC)
@@ -131,14 +135,36 @@ def build(
         cards[name] = card
         if site.dialect not in codecs:
             raise CatalogError(f"providers.{site.name}.dialect: {site.dialect} is not served by this version")
-        routes[name] = _route(card, site, codecs[site.dialect], mask)
+        guess = None if nearest is None else _guess(nearest, card)
+        routes[name] = _route(card, site, codecs[site.dialect], mask, guess)
     shares = any(route.shared for route in routes.values())
     return Catalog(cards, _names(config, cards), routes, until, shares)
 
 
-def _known_id(known: Known, name: str, model: schema.Model) -> str:
+def _known_id(known: Known, name: str, site: _Site) -> str:
+    """What a model is called by its provider, of which the configuration says its name only."""
     fact = known.models.get(name)
-    return fact.id if fact is not None and fact.provider == model.provider else name
+    if fact is None:
+        return name
+    home = known.providers[fact.provider].prices_from or fact.provider
+    return fact.id if site.name == fact.provider or site.prices_from == home else name
+
+
+def _recognised(id: str, site: _Site, known: Known) -> tuple[KnownModel | None, KnownModel | None]:
+    """The shipped model that this is, else the shipped Claude to which it is nearest."""
+    where = Site(site.name, site.dialect, site.prices_from, known.providers.get(site.name))
+    shipped = find(id, where, known)
+    if shipped is not None:
+        return shipped, None
+    nearest = nearest_claude(id, known)
+    return None, None if nearest is None else at_home(nearest, where, known)
+
+
+def _guess(nearest: KnownModel, card: Card) -> int | None:
+    """How much an unknown Claude may be asked for where its caller does not say and the API wants to know."""
+    if card.max_output is not None or nearest.max_output is None:
+        return None
+    return min(nearest.max_output, card.context_window or nearest.max_output)
 
 
 def _names(config: schema.Config, cards: Mapping[str, Card]) -> dict[str, str]:
@@ -190,6 +216,7 @@ def _site(name: str, provider: schema.Provider, known: Known, config: schema.Con
         deadlines=_deadlines(Deadlines(), config.resilience.deadlines, provider.deadlines),
         simulated=provider.simulated,
         shared=provider.shared_objects,
+        configured=provider.quirks is not None,
         genuine=provider.simulated or provider.base_url in (None, fact.base_url),
     )
 
@@ -227,34 +254,57 @@ def _deadlines(base: Deadlines, *scopes: schema.Deadlines) -> Deadlines:
 
 
 def _card(
-    name: str, model: schema.Model, site: _Site, known: KnownModel | None, fact: PriceFact | None
+    name: str,
+    id: str,
+    model: schema.Model,
+    site: _Site,
+    known: KnownModel | None,
+    fact: PriceFact | None,
+    *,
+    sure: bool,
 ) -> Card:
-    if known is not None and known.provider != site.name:
-        known = None
+    """`known`: the shipped model that this is; where that is not `sure`, one that is like it: its limits are its own."""
     price = _price(model.price) if model.price is not None else (fact.price if fact is not None else None)
     capabilities: tuple[Capability, ...] = (
         model.capabilities or (known.capabilities if known else ()) or _sold_for(price)
     )
+    limits = known if sure else None
     return Card(
         name=name,
         provider=site.name,
-        id=model.id or (known.id if known else name),
+        id=id,
         dialect=site.dialect,
         tier=model.tier or (known.tier if known else None) or _tier_of(price),
         tags=site.tags | frozenset(model.tags),
         capabilities=frozenset(capabilities),
-        context_window=model.context_window
-        or (known.context_window if known else None)
-        or (fact.context_window if fact else None),
-        max_output=model.max_output or (known.max_output if known else None),
+        context_window=model.context_window or _window(limits, fact, site),
+        max_output=model.max_output or (limits.max_output if limits else None),
         price=price,
         fallbacks=model.fallbacks,
-        quirks=site.quirks
-        | frozenset(model.quirks)
-        | frozenset(_understood(known.quirks, site.dialect) if known else ()),
+        quirks=_words(model, site, known),
         deadlines=_deadlines(site.deadlines, model.deadlines),
         simulated=site.simulated,
     )
+
+
+def _window(shipped: KnownModel | None, fact: PriceFact | None, site: _Site) -> int | None:
+    """Who serves another's model may give less of it, which the price data know."""
+    ours, theirs = (None if source is None else source.context_window for source in (shipped, fact))
+    if ours is None or theirs is None or shipped is None or shipped.provider == site.name:
+        return ours or theirs
+    return min(ours, theirs)
+
+
+def _words(model: schema.Model, site: _Site, known: KnownModel | None) -> frozenset[str]:
+    """All words of configuration, provider and shipped model; of those with a value the nearest one's."""
+    shipped = _understood(known.quirks, site.dialect) if known is not None else ()
+    found: set[str] = set()
+    for words in (
+        (model.quirks, site.quirks, shipped) if site.configured else (model.quirks, shipped, site.quirks)
+    ):
+        said = {word.partition(".")[0] for word in found if "." in word}
+        found.update([word for word in words if word.partition(".")[0] not in said or "." not in word])
+    return frozenset(found)
 
 
 def _sold_for(price: Price | None) -> tuple[Capability, ...]:
@@ -305,9 +355,13 @@ def _media(price: schema.Price, maybe: Callable[[float | None], int | None]) -> 
     return None if media == MediaRates() else media
 
 
-def _route(card: Card, site: _Site, codec: ProviderCodec, mask: Mask) -> Route:
+def _route(card: Card, site: _Site, codec: ProviderCodec, mask: Mask, guess: int | None) -> Route:
     target = Target(
-        model=card.id, capabilities=card.capabilities, quirks=card.quirks, max_output=card.max_output
+        model=card.id,
+        capabilities=card.capabilities,
+        quirks=card.quirks,
+        max_output=card.max_output,
+        output_guess=guess,
     )
     d = card.deadlines
     heads: dict[tuple[Op, bool], bytes] = {}

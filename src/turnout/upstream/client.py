@@ -225,7 +225,7 @@ def _encode(
         forward = call.forward
     else:
         encoded, calls = _translate(call, route, translated)
-        body, attempt.dropped = encoded.body, encoded.dropped
+        body, attempt.dropped, attempt.guessed_max = encoded.body, encoded.dropped, encoded.guessed_max
         forward = b""
     if forward or route.required:
         for name, value in route.required:

@@ -63,11 +63,15 @@ class KnownRetirement(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Known(Struct, frozen=True):
-    """Providers and models by name, in the order of preference; retirements by provider and id."""
+    """Providers and models by name, in the order of preference; retirements by provider and id.
+
+    `unlisted` are models that nobody is offered unasked; what is known of them holds where somebody configures one.
+    """
 
     providers: dict[str, KnownProvider]
     models: dict[str, KnownModel]
     retirements: dict[tuple[str, str], KnownRetirement] = {}
+    unlisted: tuple[KnownModel, ...] = ()
 
     def retired(self, today: date) -> frozenset[str]:
         """Names of the models that are no longer there."""
@@ -83,6 +87,7 @@ class Known(Struct, frozen=True):
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
     providers: dict[str, KnownProvider]
     models: tuple[KnownModel, ...]
+    unlisted: tuple[KnownModel, ...]
     retirements: tuple[KnownRetirement, ...]
 
 
@@ -91,4 +96,5 @@ def load_known() -> Known:
     """The shipped data, decoded once a process."""
     file = msgspec.json.decode(_FILE.read_bytes(), type=_File)
     ends = {(provider, id): end for end in file.retirements for provider in end.providers for id in end.ids}
-    return Known(file.providers, {model.name: model for model in file.models}, ends)
+    models = {model.name: model for model in file.models}
+    return Known(file.providers, models, ends, file.unlisted)

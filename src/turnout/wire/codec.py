@@ -32,19 +32,27 @@ Framing = Literal["sse", "array"]
 
 
 class Target(Struct, frozen=True):
-    """The model that a request is encoded for. `quirks` are the provider's words (see `upstream/known`)."""
+    """The model that a request is encoded for. `quirks` are the provider's words (see `upstream/known`).
+
+    `max_output` is known; `output_guess` is a number for a provider that wants one where nothing is known, and bounds nobody.
+    """
 
     model: str
     capabilities: frozenset[str] = frozenset()
     quirks: frozenset[str] = frozenset()
     max_output: int | None = None
+    output_guess: int | None = None
 
 
 class Encoded(Struct, frozen=True):
-    """A request in the provider's dialect. `dropped` names canonical fields that it could not carry."""
+    """A request in the provider's dialect. `dropped` names canonical fields that it could not carry.
+
+    `guessed_max`: the largest output that was asked for because the dialect demands a number and nobody had one.
+    """
 
     body: bytes
     dropped: tuple[str, ...] = ()
+    guessed_max: int | None = None
 
 
 class Meta(Struct, frozen=True):

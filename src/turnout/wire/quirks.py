@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from turnout.core.model import DialectName
+from turnout.wire.limits import TEMPERATURE_TO, TOP_K_TO, number_of
+from turnout.wire.limits import WORDS as LIMITS
 from turnout.wire.media import BY_VALUE_QUIRK
 from turnout.wire.openai_chat.quirks import API_VERSION, EFFORTS, NO_SAMPLING
 from turnout.wire.openai_chat.quirks import QUIRKS as OPENAI_CHAT
@@ -17,7 +19,7 @@ from turnout.wire.openai_chat.quirks import QUIRKS as OPENAI_CHAT
 Words = Mapping[str, str]
 
 _LEVELS = frozenset({"none", "default", "minimal", "low", "medium", "high", "xhigh", "max"})
-_ANY_DIALECT: Words = MappingProxyType({BY_VALUE_QUIRK: "fetches no URL: media are given by value"})
+_ANY_DIALECT: Words = MappingProxyType({BY_VALUE_QUIRK: "fetches no URL: media are given by value", **LIMITS})
 WEBSOCKET = "websocket"
 _RESPONSES: Words = MappingProxyType(
     {
@@ -82,6 +84,8 @@ def _has_value(word: str, prefix: str) -> bool:
     value = word[len(prefix) :]
     if prefix == EFFORTS:
         return bool(value) and set(value.split(".")) <= _LEVELS
+    if prefix in (TEMPERATURE_TO, TOP_K_TO):
+        return number_of(word, prefix) is not None
     return prefix == API_VERSION and bool(value)
 
 

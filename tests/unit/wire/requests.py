@@ -6,9 +6,12 @@ import base64
 import json
 from typing import Any
 
+from msgspec.structs import replace
+
 from turnout.core.model import (
     Audio,
     CacheControl,
+    DialectName,
     Document,
     Extra,
     FileId,
@@ -33,6 +36,7 @@ from turnout.core.model import (
 )
 from turnout.wire.body import json_text
 from turnout.wire.codec import ProviderCodec, Target
+from turnout.wire.limits import RANGES
 
 SCHEMA_VALUE = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 SCHEMA = json_text(SCHEMA_VALUE)
@@ -119,3 +123,18 @@ COMMON_LOSSES: dict[str, tuple[Request, Target]] = {
 }
 
 NAMED = ToolChoice("named", "weather")
+
+
+def limit_cases(dialect: DialectName, target: Target = ANY) -> dict[str, tuple[Request, Target]]:
+    """What is lost of numbers that are too large, or too small where nothing is too large."""
+    caller: DialectName = "anthropic" if dialect == "openai_chat" else "openai_chat"
+    cases = {"max_tokens": (_from(caller, max_tokens=101), replace(target, max_output=100))}
+    for name, (least, most) in RANGES[dialect].items():
+        value = (least or 0) - 1 if most is None else most + 1
+        whole = int(value) if name.startswith("top_k") or name == "top_logprobs" else value
+        cases[f"{name}.range"] = (_from(caller, **{name: whole}), target)
+    return cases
+
+
+def _from(dialect: DialectName, **members: object) -> Request:
+    return replace(params(**members), dialect=dialect)

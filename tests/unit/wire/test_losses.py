@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from tests.unit.wire.requests import limit_cases
 from turnout.core.model import (
     Audio,
     CacheControl,
@@ -117,6 +118,7 @@ TO_ANTHROPIC: Mapping[str, tuple[Request, Target]] = {
     "top_logprobs": (params(top_logprobs=3), CAPABLE),
     "top_p": (params(temperature=0.3, top_p=0.3), CAPABLE),
     "verbosity": (params(verbosity="low"), CAPABLE),
+    **limit_cases("anthropic", CAPABLE),
 }
 
 

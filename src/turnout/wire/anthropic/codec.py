@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from turnout.core.call import Envelope, Op
 from turnout.core.errors import Failure
@@ -108,7 +109,7 @@ class AnthropicCodec:
         encoded = encode_request(request, target)
         if vertex.QUIRK not in target.quirks:
             return encoded
-        return Encoded(vertex.reopened(encoded.body, target.model), encoded.dropped)
+        return replace(encoded, body=vertex.reopened(encoded.body, target.model))
 
     def path(self, op: Op, target: Target, stream: bool) -> str:
         if vertex.QUIRK in target.quirks:

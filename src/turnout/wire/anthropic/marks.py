@@ -16,7 +16,9 @@ import re
 import msgspec
 from msgspec import Raw
 
-DIALECT = "anthropic"
+from turnout.core.model import DialectName
+
+DIALECT: DialectName = "anthropic"
 UNSIGNED = "turnout-unsigned"
 _FOREIGN = "turnout-origin:"
 _CALL = "turnout-call:"

@@ -30,8 +30,8 @@ from turnout.wire.anthropic.marks import DIALECT
 from turnout.wire.anthropic.thinking import Thinking, ThinkingPlan, forces, plan_thinking
 from turnout.wire.body import join_members
 from turnout.wire.codec import Encoded, Target
+from turnout.wire.limits import bounded
 
-TEMPERATURE_MAX = 1.0
 TOP_P_MIN_THINKING = 0.95
 
 _encode = msgspec.json.Encoder().encode
@@ -91,6 +91,7 @@ class _Body(Struct, omit_defaults=True):
 def encode_request(request: Request, target: Target) -> Encoded:
     """See the module. Never fails: what cannot be said is dropped and named."""
     drops = Drops(foreign=request.dialect != DIALECT)
+    request = bounded(request, DIALECT, target, drops)
     plan = plan_thinking(request, target, drops)
     body = _Body(target.model, plan.max_tokens, [], stream=request.stream or None, thinking=plan.thinking)
     output_format = _conversation(body, request, target, drops)
@@ -99,7 +100,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
     _add_tools(body, request, target, drops)
     _add_sampling(body, request, target, plan, drops)
     _add_params(body, request, drops)
-    return Encoded(_with_extras(_encode(body), request, drops), drops.names())
+    return Encoded(_with_extras(_encode(body), request, drops), drops.names(), plan.guessed_max)
 
 
 def _conversation(body: _Body, request: Request, target: Target, drops: Drops) -> _Format | None:
@@ -208,9 +209,6 @@ def _add_sampling(body: _Body, request: Request, target: Target, plan: ThinkingP
     if "no_sampling" in target.quirks:
         temperature = top_p = top_k = None
     elif request.dialect != DIALECT:
-        if temperature is not None and temperature > TEMPERATURE_MAX:
-            drops.note("temperature.range")
-            temperature = TEMPERATURE_MAX
         if plan.on:
             temperature, top_k = None, None
             top_p = top_p if top_p is not None and top_p >= TOP_P_MIN_THINKING else None

@@ -5,7 +5,8 @@ Three ways lead there: a caller of this dialect said it in this dialect's words,
 declared name, where the API forbids it: with a forced tool, in a tool loop whose earlier thinking is not Anthropic's, and when
 `max_tokens` leaves no room.
 
-`max_tokens` is required by the API: the caller's, else the target's largest output, else `MAX_TOKENS_DEFAULT` and the budget on top.
+`max_tokens` is required by the API: the caller's, else the target's largest output, else a guess of which the caller is told: the nearest
+model's, or `MAX_TOKENS_DEFAULT` and the budget on top.
 """
 
 from __future__ import annotations
@@ -40,11 +41,19 @@ class Thinking(Struct, omit_defaults=True):
 
 
 class ThinkingPlan(Struct):
-    """`thinking` and `output_config.effort` as they are sent, with the `max_tokens` that fits them."""
+    """`thinking` and `output_config.effort` as they are sent, with the `max_tokens` that fits them.
+
+    `guessed`: the caller did not say how much, and nobody knows how much the model gives.
+    """
 
     max_tokens: int
     thinking: Thinking | None = None
     effort: str | None = None
+    guessed: bool = False
+
+    @property
+    def guessed_max(self) -> int | None:
+        return self.max_tokens if self.guessed else None
 
     @property
     def on(self) -> bool:
@@ -53,7 +62,7 @@ class ThinkingPlan(Struct):
 
 def plan_thinking(request: Request, target: Target, drops: Drops) -> ThinkingPlan:
     control = request.reasoning
-    plan = ThinkingPlan(_max_tokens(request, target, drops))
+    plan = _plan_of(request, target)
     if control is None:
         return plan
     if request.dialect == DIALECT:
@@ -74,14 +83,11 @@ def forces(choice: ToolChoice | None) -> bool:
     return choice is not None and choice.mode in ("required", "named")
 
 
-def _max_tokens(request: Request, target: Target, drops: Drops) -> int:
-    asked = request.params.max_tokens
-    if asked is None:
-        return target.max_output or MAX_TOKENS_DEFAULT
-    if target.max_output is None or asked <= target.max_output or request.dialect == DIALECT:
-        return asked
-    drops.note("max_tokens")
-    return target.max_output
+def _plan_of(request: Request, target: Target) -> ThinkingPlan:
+    asked = request.params.max_tokens or target.max_output
+    if asked is not None:
+        return ThinkingPlan(asked)
+    return ThinkingPlan(target.output_guess or MAX_TOKENS_DEFAULT, guessed=True)
 
 
 def _wanted(control: ReasoningControl) -> bool:
@@ -115,7 +121,7 @@ def _add_budget(plan: ThinkingPlan, request: Request, target: Target, drops: Dro
         drops.note("reasoning.tool_loop")
         return
     budget = control.budget_tokens or budget_for(control.effort)
-    if request.params.max_tokens is None and target.max_output is None:
+    if plan.guessed and target.output_guess is None:
         plan.max_tokens = budget + MAX_TOKENS_DEFAULT
     fitting = fit_budget(budget, plan.max_tokens)
     if fitting is None:

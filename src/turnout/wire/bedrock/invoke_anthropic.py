@@ -13,12 +13,14 @@ from collections.abc import Iterable
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from turnout.core.call import Op
 from turnout.core.errors import Failure
 from turnout.core.events import Event, Failed, Finished, Frame, Usage
 from turnout.core.model import DialectName, Request
 from turnout.wire.anthropic import answers
+from turnout.wire.anthropic.contents import Drops
 from turnout.wire.anthropic.stream import Decoder as AnthropicDecoder
 from turnout.wire.anthropic.targets import encode_request
 from turnout.wire.bedrock import failures
@@ -26,6 +28,7 @@ from turnout.wire.bedrock.codec import CONTENT_TYPE, counted, model_path
 from turnout.wire.bedrock.stream import FrameDecoder
 from turnout.wire.body import join_members, malformed
 from turnout.wire.codec import Encoded, Headers, Target
+from turnout.wire.limits import bounded
 
 _VERSION = Raw(b'"bedrock-2023-05-31"')
 _members = msgspec.json.Decoder(dict[str, Raw])
@@ -78,11 +81,13 @@ class InvokeAnthropicCodec:
     stream_content_type = CONTENT_TYPE
 
     def encode_request(self, request: Request, target: Target) -> Encoded:
-        encoded = encode_request(request, target)
+        lost = Drops(foreign=True)
+        encoded = encode_request(bounded(request, self.name, target, lost), target)
         members = _members.decode(encoded.body)
         members.pop("model", None)
         members.pop("stream", None)
-        return Encoded(join_members({"anthropic_version": _VERSION, **members}), encoded.dropped)
+        body = join_members({"anthropic_version": _VERSION, **members})
+        return replace(encoded, body=body, dropped=tuple(dict.fromkeys((*lost.names(), *encoded.dropped))))
 
     def path(self, op: Op, target: Target, stream: bool) -> str:
         if op == "count_tokens":

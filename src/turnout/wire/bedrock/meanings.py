@@ -9,8 +9,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from turnout.core.events import OpaqueBlock, Stop, StopReason, Usage
+from turnout.core.model import DialectName
 
-DIALECT = "bedrock"
+DIALECT: DialectName = "bedrock"
 CITATION_KIND = "citation"
 SERVER_TOOL = "server_tool_use"
 UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeError)

@@ -28,11 +28,12 @@ from turnout.wire.bedrock.contents import (
     tool_names,
 )
 from turnout.wire.bedrock.families import Family, family_of
+from turnout.wire.bedrock.meanings import DIALECT
 from turnout.wire.bedrock.thinking import level_fields, plan_claude
 from turnout.wire.body import join_members
 from turnout.wire.codec import Encoded, Target
+from turnout.wire.limits import bounded
 
-TEMPERATURE_MAX = 1.0
 TOP_P_MIN_THINKING = 0.95
 
 _encode = msgspec.json.Encoder().encode
@@ -120,6 +121,7 @@ class _Body(Struct, omit_defaults=True, rename="camel"):
 def encode_request(request: Request, target: Target) -> Encoded:
     """See the module. Never fails: what cannot be said is dropped and named."""
     drops = Drops(foreign=True)
+    request = bounded(request, DIALECT, target, drops)
     family = family_of(target)
     plan = plan_claude(request, target, drops) if family.claude else None
     thinking = plan.thinking if plan is not None else None
@@ -142,7 +144,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
     if fields:
         body.additional_model_request_fields = Raw(join_members(fields))
     _add_params(body, request, drops)
-    return Encoded(_encode(body), drops.names())
+    return Encoded(_encode(body), drops.names(), plan.guessed_max if plan is not None else None)
 
 
 def _response_format(
@@ -267,9 +269,6 @@ def _add_inference(
     temperature, top_p = params.temperature, params.top_p
     if "no_sampling" in target.quirks:
         temperature = top_p = None
-    if temperature is not None and temperature > TEMPERATURE_MAX:
-        drops.note("temperature.range")
-        temperature = TEMPERATURE_MAX
     if plan is not None and plan.on:
         temperature = None
         top_p = top_p if top_p is not None and top_p >= TOP_P_MIN_THINKING else None

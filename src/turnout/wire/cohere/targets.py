@@ -14,11 +14,11 @@ from turnout.core.model import Message, Params, Request, ResponseFormat, Text, T
 from turnout.wire.anthropic.contents import Drops
 from turnout.wire.codec import Encoded, Target
 from turnout.wire.cohere.contents import Contents, WireMessage, raw_object
+from turnout.wire.cohere.meanings import DIALECT
 from turnout.wire.effort import budget_for
+from turnout.wire.limits import bounded
 
 STOP_MAX = 5
-TOP_K_MAX = 500
-TOP_P_MIN, TOP_P_MAX = 0.01, 0.99
 
 _encode = msgspec.json.Encoder().encode
 _UNKNOWN_PARAMS = ("top_logprobs", "prompt_cache_key", "user", "verbosity")
@@ -68,6 +68,7 @@ class _Body(Struct, omit_defaults=True):
 def encode_request(request: Request, target: Target) -> Encoded:
     """See the module. Never fails: what cannot be said is dropped and named."""
     drops = Drops(foreign=True)
+    request = bounded(request, DIALECT, target, drops)
     reasons = not target.capabilities or "reasoning" in target.capabilities
     body = _Body(target.model, [], stream=request.stream)
     _add_tools(body, request, drops)
@@ -158,27 +159,20 @@ def _add_sampling(body: _Body, params: Params, drops: Drops) -> None:
         body.stop_sequences = list(params.stop[:STOP_MAX])
         drops.note("stop.count", len(params.stop) > STOP_MAX)
     if params.temperature is not None:
-        body.temperature = _within(params.temperature, 0.0, 1.0, "temperature", drops)
+        body.temperature = params.temperature
     if params.top_p is not None:
-        body.p = _within(params.top_p, TOP_P_MIN, TOP_P_MAX, "top_p", drops)
+        body.p = params.top_p
     if params.top_k is not None:
-        body.k = int(_within(params.top_k, 0, TOP_K_MAX, "top_k", drops))
+        body.k = params.top_k
     if params.frequency_penalty is not None:
-        body.frequency_penalty = _within(params.frequency_penalty, 0.0, 1.0, "frequency_penalty", drops)
+        body.frequency_penalty = params.frequency_penalty
     if params.presence_penalty is not None:
-        body.presence_penalty = _within(params.presence_penalty, 0.0, 1.0, "presence_penalty", drops)
+        body.presence_penalty = params.presence_penalty
     if params.seed is not None:
         drops.note("seed.range", params.seed < 0)
         body.seed = params.seed if params.seed >= 0 else UNSET
     if params.logprobs is not None:
         body.logprobs = params.logprobs
-
-
-def _within(value: float, least: float, most: float, name: str, drops: Drops) -> float:
-    """The nearest value that the API takes; moving it is a loss."""
-    near = min(max(value, least), most)
-    drops.note(f"{name}.range", near != value)
-    return near
 
 
 def _note_params(request: Request, drops: Drops) -> None:

@@ -23,6 +23,7 @@ from turnout.wire.gemini.drops import Drops
 from turnout.wire.gemini.marks import DIALECT
 from turnout.wire.gemini.models import is_new
 from turnout.wire.gemini.thinking import plan_thinking
+from turnout.wire.limits import bounded
 
 STOP_COUNT_MAX = 5
 VERTEX_QUIRK = "vertex"
@@ -36,6 +37,7 @@ _encode = msgspec.json.Encoder().encode
 def encode_request(request: Request, target: Target) -> Encoded:
     """See the module. Never fails: what cannot be said is dropped and named."""
     drops = Drops(foreign=request.dialect != DIALECT)
+    request = bounded(request, DIALECT, target, drops)
     body: dict[str, Any] = {}
     wanted, emulation = _output_format(request, target, drops)
     _add_conversation(body, request, target, emulation, drops)
@@ -152,20 +154,11 @@ def _generation(request: Request, target: Target, drops: Drops) -> dict[str, Any
     if drops.foreign and len(stop) > STOP_COUNT_MAX:
         drops.note("stop.count")
         stop = stop[:STOP_COUNT_MAX]
-    longest = params.max_tokens
-    if (
-        drops.foreign
-        and longest is not None
-        and target.max_output is not None
-        and longest > target.max_output
-    ):
-        drops.note("max_tokens")
-        longest = target.max_output
     drops.note("cache_control", params.cache is not None)
     for name in _UNSAID:
         drops.note(name, getattr(params, name) is not None)
     members = {
-        "maxOutputTokens": longest,
+        "maxOutputTokens": params.max_tokens,
         "temperature": params.temperature,
         "topP": params.top_p,
         "topK": params.top_k,

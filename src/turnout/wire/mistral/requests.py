@@ -40,11 +40,11 @@ from turnout.core.model import (
 from turnout.wire.anthropic.marks import custom_input
 from turnout.wire.body import join_members, json_text
 from turnout.wire.codec import Encoded, Target
+from turnout.wire.limits import bounded
 from turnout.wire.openai_chat.parts import DIALECT as OPENAI
 from turnout.wire.openai_chat.parts import Drops
 from turnout.wire.openai_chat.targets import encode_request as encode_openai
 
-TEMPERATURE_MAX = 1.5
 OWN_MEMBERS = frozenset({"guardrails", "metadata", "prediction", "prompt_mode", "random_seed", "safe_prompt"})
 _UNKNOWN_PARAMS = ("logprobs", "service_tier", "top_k", "top_logprobs", "user", "verbosity")
 _SHORT_ID = re.compile(r"[a-zA-Z0-9]{9}")
@@ -57,6 +57,7 @@ _list = msgspec.json.Decoder(list[Raw])
 def encode_request(request: Request, target: Target) -> Encoded:
     """See the module. Never fails: what cannot be said is dropped and named."""
     drops = Drops(foreign=True)
+    request = bounded(request, "mistral", target, drops)
     reasons = not target.capabilities or "reasoning" in target.capabilities
     messages = tuple(_message(message, drops, reasons=reasons) for message in request.messages)
     extras = tuple(e for e in request.extras if request.dialect == OPENAI and e.name in OWN_MEMBERS)
@@ -197,10 +198,8 @@ def _params(params: Params, drops: Drops) -> Params:
     for name in _UNKNOWN_PARAMS:
         value = getattr(params, name)
         drops.note(name, value is not None and (name, value) not in _SAYS_NOTHING)
-    warm = params.temperature is not None and params.temperature > TEMPERATURE_MAX
-    drops.note("temperature.range", warm)
     unsaid = dict.fromkeys((*_UNKNOWN_PARAMS, "seed"))
-    return replace(params, **unsaid, temperature=TEMPERATURE_MAX if warm else params.temperature)
+    return replace(params, **unsaid)
 
 
 _SAYS_NOTHING = frozenset({("logprobs", False), ("service_tier", "auto"), ("service_tier", "default")})

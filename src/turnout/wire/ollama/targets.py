@@ -14,7 +14,9 @@ from turnout.core.model import Params, Request, ResponseFormat, Tool
 from turnout.wire.anthropic.contents import Drops
 from turnout.wire.codec import Encoded, Target
 from turnout.wire.effort import effort_for
+from turnout.wire.limits import bounded
 from turnout.wire.ollama.contents import Contents, WireMessage
+from turnout.wire.ollama.meanings import DIALECT
 
 _encode = msgspec.json.Encoder().encode
 _NO_ARGUMENTS = Raw(b'{"type":"object","properties":{}}')
@@ -66,6 +68,7 @@ class _Body(Struct, omit_defaults=True):
 def encode_request(request: Request, target: Target) -> Encoded:
     """See the module. Never fails: what cannot be said is dropped and named."""
     drops = Drops(foreign=True)
+    request = bounded(request, DIALECT, target, drops)
     body = _Body(target.model, Contents(drops).messages(request.messages), request.stream)
     _add_tools(body, request, drops)
     _add_format(body, request.response_format, drops)

@@ -60,7 +60,6 @@ def add_params(body: Body, params: Params, target: Target, drops: Drops) -> None
     _add_foreign(body, params, target, drops)
     if params.cache is not None:
         body.update(cache_member(params.cache, target, drops))
-    _clamp_temperature(body, target, drops)
 
 
 def _add_foreign(body: Body, params: Params, target: Target, drops: Drops) -> None:
@@ -75,12 +74,6 @@ def _add_foreign(body: Body, params: Params, target: Target, drops: Drops) -> No
             drops.note("service_tier")
         else:
             body["service_tier"] = params.service_tier
-
-
-def _clamp_temperature(body: Body, target: Target, drops: Drops) -> None:
-    if q.TEMPERATURE_TO_1 in target.quirks and body.get("temperature", 0) > 1:
-        body["temperature"] = 1
-        drops.note("temperature.range")
 
 
 def leave_out_refused(body: Body, target: Target, drops: Drops) -> None:

@@ -48,7 +48,6 @@ NO_STOP = "no_stop"
 NO_SEED = "no_seed"
 NO_N = "no_n"
 NO_NAMES = "no_names"
-TEMPERATURE_TO_1 = "temperature_to_1"
 NO_STRICT_TOOLS = "no_strict_tools"
 NO_FORCED_TOOLS = "no_forced_tools"
 NO_PARALLEL_TOOL_CALLS = "no_parallel_tool_calls"
@@ -104,7 +103,6 @@ QUIRKS: Mapping[str, str] = MappingProxyType(
         NO_SEED: "refuses `seed`",
         NO_N: "refuses `n` other than 1",
         NO_NAMES: "refuses `name` in messages",
-        TEMPERATURE_TO_1: "takes a temperature of 1 at most",
         NO_STRICT_TOOLS: "refuses `strict` in tools",
         NO_FORCED_TOOLS: "refuses a `tool_choice` that forces a tool",
         NO_PARALLEL_TOOL_CALLS: "refuses `parallel_tool_calls`",

@@ -25,6 +25,7 @@ from turnout.core.model import (
     ToolResult,
 )
 from turnout.wire.codec import Encoded, Target
+from turnout.wire.limits import bounded
 from turnout.wire.openai_chat import quirks as q
 from turnout.wire.openai_chat.call_proofs import extra_content
 from turnout.wire.openai_chat.parameters import add_format, add_params, leave_out_refused
@@ -39,6 +40,7 @@ _NO_ARGUMENTS = Raw(b'{"type":"object","properties":{}}')
 def encode_request(request: Request, target: Target) -> Encoded:
     """Never fails: what cannot be said is dropped and named."""
     drops = Drops(foreign=request.dialect != DIALECT)
+    request = bounded(request, DIALECT, target, drops)
     body: dict[str, Any] = {"model": target.model, "messages": _messages(request.messages, target, drops)}
     add_params(body, request.params, target, drops)
     _add_tools(body, request, target, drops)

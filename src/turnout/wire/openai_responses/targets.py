@@ -34,6 +34,7 @@ from turnout.core.model import (
 )
 from turnout.wire.codec import Encoded, Target
 from turnout.wire.effort import effort_for
+from turnout.wire.limits import bounded
 from turnout.wire.openai_chat.parts import Drops
 from turnout.wire.openai_chat.quirks import NO_SAMPLING
 from turnout.wire.openai_responses.marks import DIALECT, unpack
@@ -54,6 +55,7 @@ Item = dict[str, Any] | Raw
 def encode_request(request: Request, target: Target) -> Encoded:
     """Never fails: what cannot be said is dropped and named."""
     drops = Drops(foreign=request.dialect != DIALECT)
+    request = bounded(request, DIALECT, target, drops)
     messages = request.messages
     body: Body = {"model": target.model}
     instructions = _instructions(messages)

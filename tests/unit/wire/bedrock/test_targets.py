@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.wire.requests import limit_cases
 from turnout.core.call import Envelope
 from turnout.core.model import (
     Audio,
@@ -141,6 +142,7 @@ TO_BEDROCK: Mapping[str, tuple[Request, Target]] = {
     "top_p": (params(temperature=0.3, top_p=0.3), CLAUDE),
     "user": (params(user="u"), CLAUDE),
     "verbosity": (params(verbosity="low"), CLAUDE),
+    **limit_cases("bedrock", CLAUDE),
 }
 BESIDE = {"response_format.name"}  # never alone: it comes with `response_format.emulated`
 

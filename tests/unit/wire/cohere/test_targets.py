@@ -22,6 +22,7 @@ from tests.unit.wire.requests import (
     body_of,
     chat,
     inline_text,
+    limit_cases,
     params,
     said,
 )
@@ -255,6 +256,7 @@ def test_parameters() -> None:
 
 LOSSES: dict[str, tuple[Request, Target]] = {
     **COMMON_LOSSES,
+    **limit_cases("cohere"),
     "assistant.content": (said(Image(Url("https://x"))), ANY),
     "frequency_penalty.range": (params(frequency_penalty=-0.5), ANY),
     "presence_penalty.range": (params(presence_penalty=1.5), ANY),

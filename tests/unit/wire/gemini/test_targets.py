@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.wire.requests import limit_cases
 from turnout.core.model import (
     Audio,
     CacheControl,
@@ -104,6 +105,7 @@ LOST: Mapping[str, tuple[Request, Target]] = {
     "tools.strict": (chat(tools=(Tool("f", strict=True),)), OLD),
     "user": (params(user="u"), OLD),
     "verbosity": (params(verbosity="low"), OLD),
+    **limit_cases("gemini", OLD),
 }
 
 

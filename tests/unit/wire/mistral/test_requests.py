@@ -19,6 +19,7 @@ from tests.unit.wire.requests import (
     TOOL,
     body_of,
     chat,
+    limit_cases,
     params,
     said,
 )
@@ -162,6 +163,7 @@ SHARED = (
     "verbosity",
 )
 LOSSES: dict[str, tuple[Request, Target]] = {
+    **limit_cases("mistral"),
     **{field: COMMON_LOSSES[field] for field in SHARED},
     "audio.reference": (chat(Audio(FileId("a"))), ANY),
     "document.citations": (chat(Document(Url("https://x"), citations=True)), ANY),

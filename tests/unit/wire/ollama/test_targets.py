@@ -21,6 +21,7 @@ from tests.unit.wire.requests import (
     body_of,
     chat,
     inline_text,
+    limit_cases,
     params,
 )
 from turnout.core.model import (
@@ -177,6 +178,7 @@ def test_parameters() -> None:
 
 LOSSES: dict[str, tuple[Request, Target]] = {
     **COMMON_LOSSES,
+    **limit_cases("ollama"),
     "image.detail": (chat(Image(Inline("image/png", PNG), "high")), ANY),
     "image.url": (chat(Image(Url("https://x/y.png"))), ANY),
     "reasoning.budget_tokens": (chat(reasoning=ReasoningControl("enabled", budget_tokens=4096)), ANY),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.wire.requests import SCHEMA, TOOL
+from tests.unit.wire.requests import SCHEMA, TOOL, limit_cases
 from turnout.core.model import (
     Audio,
     CacheControl,
@@ -63,6 +63,8 @@ def quirky(*words: str) -> Target:
 ANY = quirky()
 SAMPLING = quirky("no_sampling")
 CASES: Mapping[str, tuple[Request, Target]] = {
+    **limit_cases("openai_chat", ANY),
+    "top_k.range": (params(top_k=50), quirky("top_k", "top_k_to.40")),
     "audio.reference": (chat(Audio(FileId("a-1"))), ANY),
     "cache_control": (chat(Text("Hi", CacheControl())), ANY),
     "document.citations": (chat(Document(PlainText("x"), citations=True)), ANY),

@@ -16,6 +16,7 @@ from tests.unit.wire.requests import (
     SCHEMA,
     TOOL,
     chat,
+    limit_cases,
     params,
     said,
 )
@@ -197,6 +198,7 @@ def test_reasoning(control: ReasoningControl, wire: dict[str, str]) -> None:
 
 
 LOSSES: dict[str, tuple[Request, Target]] = {
+    **limit_cases("openai_responses"),
     "assistant.content": (said(Image(Url("https://x"))), ANY),
     "audio.reference": (chat(Text("x"), Audio(FileId("a"))), ANY),
     "document.context": (chat(Document(PlainText("x"), context="c")), ANY),
