@@ -196,5 +196,5 @@ def test_errors_have_the_sdks_own_classes(client: genai.Client) -> None:
         client.models.generate_content(model="no-such-model", contents="Hi")
     assert (missing.value.code, missing.value.status) == (404, "NOT_FOUND")
     with pytest.raises(errors.ClientError) as wrong:
-        client.models.generate_content(model="gpt-4o", contents="Hi", config={"temperature": 9.5})
+        client.models.generate_content(model="gpt-4o", contents="Hi", config={"candidate_count": 99})
     assert wrong.value.code == 400

@@ -147,7 +147,7 @@ class Pursuit:
         try:
             return self._take(attempt, await self.ask(attempt))
         except CallFailed as error:
-            if error.failure.row.fall_back == "no":
+            if error.failure.row.fall_back == "no" and not self._may_pardon(attempt, error.failure):
                 return None
             begun_ns = self._home.now_ns()
             reply = await hedge.reply()

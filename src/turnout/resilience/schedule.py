@@ -148,7 +148,7 @@ class Schedule:
         `pardoned`: a failure that forbids going on is not the request's fault. That is believed once a call.
         """
         row = failure.row
-        if row.fall_back == "no" and pardoned and not self._pardoned:
+        if row.fall_back == "no" and pardoned and not hedged and not self._pardoned:
             self._pardoned = True
             return
         if row.fall_back == "no" and not hedged:

@@ -23,6 +23,11 @@ models:
   gpt-4.1: {provider: azure, id: my-deployment}
 ```
 
+What is known of a model (limits, capabilities, quirks, tier) belongs to its id, not to the name that a configuration gives it: `opus: {provider:
+anthropic, id: claude-opus-5-5}`, a dated snapshot, `-latest`, `anthropic/claude-…` at a router, `us.anthropic.claude-…-v1:0` on Bedrock, and the same id
+behind a proxy of one's own (`{dialect: anthropic, base_url: …}`) are all the same model. The provider's own row comes before one of the same prices, that
+before one of the same dialect. A Claude that is not known is taken to think as the nearest one that is. What the configuration says wins.
+
 A blank in an address, such as `{AWS_REGION}`, is filled from the environment variable of that name; without it the provider needs `base_url`.
 
 """

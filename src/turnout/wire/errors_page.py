@@ -110,7 +110,7 @@ SENTENCES: Mapping[Kind, tuple[str, str]] = {
     ),
     Kind.UPSTREAM_BAD_REQUEST: (
         "The provider does not accept the request.",
-        "Read its message; a fallback would refuse it, too, so none is asked.",
+        "Read its message. A fallback would refuse it, too, so one is asked only where Turnout chose the model, or translated a number that is refused.",
     ),
     Kind.UPSTREAM_AUTH: ("The provider refuses the gateway's key.", "Operator: check `api_key`."),
     Kind.UPSTREAM_NOT_FOUND: (

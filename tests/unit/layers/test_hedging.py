@@ -13,6 +13,7 @@ from tests.unit.layers.support import ScriptedReply, a_call, card, kind_of
 from turnout.core.attempt import Attempt
 from turnout.core.call import Call, Reply
 from turnout.core.errors import CallFailed, Failure, Kind
+from turnout.core.model import DialectName
 from turnout.layers.failover import Failover, RetryPolicy
 from turnout.layers.hedging import HedgePolicy
 from turnout.resilience.board import Board, HealthPolicy
@@ -26,9 +27,15 @@ USUAL_S = 0.1
 class Slow:
     """Candidates that answer or fail after a time; remembers who was cancelled."""
 
-    def __init__(self, times: dict[str, float], failing: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        times: dict[str, float],
+        failing: frozenset[str] = frozenset(),
+        kind: Kind = Kind.UPSTREAM_ERROR,
+    ) -> None:
         self.times = times
         self.failing = failing
+        self.kind = kind
         self.asked: list[str] = []
         self.cancelled: list[str] = []
         self.replies: list[ScriptedReply] = []
@@ -42,7 +49,7 @@ class Slow:
             self.cancelled.append(model.name)
             raise
         if model.name in self.failing:
-            raise CallFailed(Failure(Kind.UPSTREAM_ERROR, "no"))
+            raise CallFailed(Failure(self.kind, "max_tokens: no"))
         reply = ScriptedReply(model)
         self.replies.append(reply)
         return reply
@@ -129,6 +136,21 @@ def test_a_failed_first_waits_for_the_hedge_under_way() -> None:
         assert reply.card is B
         assert slow.asked == ["a", "b"]
         assert loop.time() == pytest.approx(USUAL_S + 1.0)
+
+    on_virtual_clock(story)
+
+
+@pytest.mark.parametrize("dialect", ["openai_chat", "anthropic"])
+def test_a_refused_first_waits_for_the_hedge_if_the_request_was_translated(dialect: DialectName) -> None:
+    async def story(loop: VirtualLoop) -> None:
+        slow = Slow({"a": 0.5, "b": 1.0}, frozenset({"a"}), Kind.UPSTREAM_BAD_REQUEST)
+        call = a_call(A, B)
+        call.dialect = dialect
+        if dialect == A.dialect:
+            with pytest.raises(CallFailed):
+                await ask(loop, slow, call, home_of(loop), HedgePolicy())
+            return
+        assert (await ask(loop, slow, call, home_of(loop), HedgePolicy())).card is B
 
     on_virtual_clock(story)
 

@@ -135,3 +135,23 @@ def test_a_hedges_failure_forbids_nothing() -> None:
     one.failed(B, Failure(Kind.BAD_REQUEST, "no"), 0.0, 0.0, hedged=True)
     fail(one, A, Kind.UPSTREAM_ERROR, 0.0)
     assert one.next(0.0) == Start(C, "fallback")
+
+
+def test_a_refusal_is_pardoned_once() -> None:
+    one = schedule(A, B, C)
+    refused = Failure(Kind.UPSTREAM_BAD_REQUEST, "no")
+    assert one.next(0.0) == Start(A, "first")
+    one.failed(A, refused, 0.0, 0.0, pardoned=True)
+    assert one.next(0.0) == Start(B, "fallback")
+    one.failed(B, refused, 0.0, 0.0, pardoned=True)
+    assert one.next(0.0) == Stop(), "two who refuse it are right, and A is not asked again"
+
+
+def test_a_hedges_refusal_leaves_the_pardon_to_others() -> None:
+    one = schedule(A, B, C)
+    refused = Failure(Kind.UPSTREAM_BAD_REQUEST, "no")
+    assert one.next(0.0) == Start(A, "first")
+    assert one.hedge(0) == B
+    one.failed(B, refused, 0.0, 0.0, hedged=True, pardoned=True)
+    one.failed(A, refused, 0.0, 0.0, pardoned=True)
+    assert one.next(0.0) == Start(C, "fallback")
