@@ -111,6 +111,8 @@ def test_lists_mark_what_is_simulated(tmp_path: Path) -> None:
 
 def test_init_and_serve_work_without_any_key(tmp_path: Path) -> None:
     assert turnout("init", cwd=tmp_path).returncode == 0
+    checked = turnout("check", "--strict", cwd=tmp_path)
+    assert (checked.returncode, checked.stderr) == (0, ""), "what is simulated needs no key"
     checked = turnout("check", cwd=tmp_path)
     assert checked.returncode == 0, checked.stderr
     with Process("serve", "--port", "0", "--workers", "2", cwd=tmp_path) as process:

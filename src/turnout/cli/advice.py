@@ -72,7 +72,7 @@ def _keyless(provider: Provider, written: Provider, fact: KnownProvider | None) 
         or (fact.signer if fact else None)
         or BY_DIALECT.get(dialect or "openai_chat", "bearer")
     )
-    if provider.api_key or provider.headers or signer == "none":
+    if provider.simulated or provider.api_key or provider.headers or signer == "none":
         return ""
     base_url = provider.base_url or (fact.base_url if fact else None)
     if base_url is None or _is_inside(base_url):
