@@ -34,6 +34,7 @@ class Kind(Enum):
     UNKNOWN_ROUTE = "unknown_route"
     UNSUPPORTED = "unsupported"
     TOO_LARGE = "too_large"
+    UNSUPPORTED_CODING = "unsupported_coding"
     BODY_TIMEOUT = "body_timeout"
     CONTEXT_TOO_LONG = "context_too_long"
     CLIENT_DISCONNECT = "client_disconnect"
@@ -92,6 +93,7 @@ TABLE: dict[Kind, Row] = {
     Kind.UNKNOWN_ROUTE:       Row(False, "no",     "none",       "no",    404),
     Kind.UNSUPPORTED:         Row(False, "yes",    "none",       "no",    400),
     Kind.TOO_LARGE:           Row(False, "no",     "none",       "no",    413),
+    Kind.UNSUPPORTED_CODING:  Row(False, "no",     "none",       "no",    415),
     Kind.BODY_TIMEOUT:        Row(False, "no",     "none",       "no",    408),
     Kind.CONTEXT_TOO_LONG:    Row(False, "larger", "none",       "no",    400),
     Kind.CLIENT_DISCONNECT:   Row(False, "no",     "none",       "yes",   499),

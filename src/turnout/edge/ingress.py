@@ -49,7 +49,15 @@ from turnout.edge.inside import OPERATOR, Inside
 from turnout.edge.owning import note_references
 from turnout.edge.passing import send_passed, understand_passed
 from turnout.edge.paths import hint, meant_by
-from turnout.edge.reading import ClientLeft, Facts, check_depth, query_credential, read_body, read_headers
+from turnout.edge.reading import (
+    ACCEPTED_CODINGS,
+    ClientLeft,
+    Facts,
+    check_depth,
+    query_credential,
+    read_body,
+    read_headers,
+)
 from turnout.edge.remembering import begin_turn, watched
 from turnout.edge.replying import (
     JSON_TYPE,
@@ -168,7 +176,7 @@ class Ingress:
                 known = self._recognise(call, engine, codec, scope)
                 take = scope.get("extensions", _NO_EXTENSIONS).get("turnout.body")
                 body = take() if take is not None else None
-                if body is None or len(body) > engine.body_bytes_max or known.facts.encoded:
+                if body is None or len(body) > engine.body_bytes_max or known.facts.coding:
                     facts = read_headers(
                         scope["headers"], codec.forward_headers
                     )  # with this body's own length
@@ -218,7 +226,7 @@ class Ingress:
         known: _KnownHead | None = None if notes is None else notes.get("head")
         if known is None or known.engine is not engine:
             facts = read_headers(scope["headers"], codec.forward_headers)
-            known = _KnownHead(engine, facts, _admit(engine, facts.credential, scope))
+            known = _KnownHead(engine, facts, _admit(engine, facts.credentials, scope))
             if notes is not None:
                 notes["head"] = known
         call.principal = known.principal
@@ -258,7 +266,7 @@ class Ingress:
         try:
             self._gate.check()
             facts = read_headers(scope["headers"], _NO_NAMES)
-            _admit(self.engine, facts.credential, scope)
+            _admit(self.engine, facts.credentials, scope)
             if dialect is None:
                 raise fail(Kind.UNKNOWN_ROUTE, "There is no WebSocket at this path.")
         except CallFailed as error:
@@ -321,7 +329,7 @@ class Ingress:
         request_id = f"req_{self._next_id():016x}"
         try:
             facts = read_headers(scope["headers"], frozenset())
-            principal = _admit(self.engine, facts.credential, scope)
+            principal = _admit(self.engine, facts.credentials, scope)
             status, headers, body = await handler(principal, codec, scope)
         except CallFailed as error:
             failure = error.failure
@@ -329,6 +337,8 @@ class Ingress:
             if scope["path"] in ENDPOINTS:
                 status = 405
                 headers.append((b"allow", b"POST"))
+            if failure.kind is Kind.UNSUPPORTED_CODING:
+                headers.append((b"accept-encoding", ACCEPTED_CODINGS))
             if (inside := _inside(scope)) is not None:
                 inside.failed(request_id, failure, status)
             body = codec.encode_error(failure, request_id)
@@ -450,12 +460,12 @@ def _inside(scope: Scope) -> Inside | None:
     return found
 
 
-def _admit(engine: Engine, credential: bytes | None, scope: Scope) -> Principal:
+def _admit(engine: Engine, credentials: tuple[bytes, ...], scope: Scope) -> Principal:
     if (inside := _inside(scope)) is not None:
         return inside.principal
-    if credential is None and scope["query_string"]:
-        credential = query_credential(scope["query_string"])
-    return engine.keyring.admit(credential)
+    if scope["query_string"] and (asked := query_credential(scope["query_string"])) is not None:
+        credentials = (*credentials, asked)
+    return engine.keyring.admit(*credentials)
 
 
 async def _unknown(principal: Principal, codec: Codec, scope: Scope) -> Answered:
@@ -599,7 +609,10 @@ async def _send_error(call: Call, failure: Failure, codec: Codec, scope: Scope, 
         body = codec.encode_error(failure, call.id)
     if (inside := _inside(scope)) is not None:
         inside.failed(call.id, failure, status)
-    await _send_whole(scope, send, status, error_head(call, failure), body)
+    head = error_head(call, failure)
+    if failure.kind is Kind.UNSUPPORTED_CODING:
+        head.add(b"accept-encoding", ACCEPTED_CODINGS)
+    await _send_whole(scope, send, status, head, body)
 
 
 def _respond_at_once(scope: Scope, status: int, head: Head, body: bytes) -> bool:

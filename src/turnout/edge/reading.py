@@ -1,7 +1,7 @@
 """Reading a request: headers, credential and body, each within its limit.
 
 Promise: nothing is believed and nothing is unbounded. The body's size is checked against the declared length before a byte is
-read and against the real one while reading; nesting is checked before anything but a parser that guards itself walks the value.
+read, against the real one while reading and against what a compressed body opens to; nesting is checked before anything but a parser that guards itself walks the value.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from msgspec import Raw, Struct
 
 from turnout.core.errors import Kind, fail
 from turnout.edge.controls import HEADER_PREFIX
+from turnout.upstream.inflating import Inflater, Unreadable
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -25,41 +26,62 @@ class ClientLeft(Exception):
 
 
 class Facts(Struct):
-    """What the headers say. `forward` holds header lines for a provider of the client's own dialect."""
+    """What the headers say. `forward` holds header lines for a provider of the client's own dialect; `coding` is empty for a plain body.
 
-    credential: bytes | None
+    `credentials`: all that were given, best first.
+    """
+
+    credentials: tuple[bytes, ...]
     content_length: int | None
     controls: dict[str, str]
     forward: bytes
-    encoded: bool
+    coding: bytes
 
 
-_CREDENTIALS = frozenset({b"x-api-key", b"x-goog-api-key", b"api-key"})
+_BEARER = b"authorization"
+_CREDENTIALS = (b"x-api-key", b"x-goog-api-key", b"api-key")
+CODINGS = (b"gzip", b"x-gzip", b"deflate", b"zstd")
+ACCEPTED_CODINGS = b"gzip, deflate, zstd"
 
 
 def read_headers(headers: Iterable[tuple[bytes, bytes]], forward: frozenset[bytes]) -> Facts:
     """Header names are lower case. Raises `CallFailed` for what cannot be a valid request."""
-    credential: bytes | None = None
+    given: dict[bytes, bytes] = {}
     length: int | None = None
     controls: dict[str, str] = {}
     lines = b""
-    encoded = False
+    coding = b""
     for name, value in headers:
-        if name == b"authorization":
+        if name == _BEARER:
             if value[:7].lower() == b"bearer ":
-                credential = value[7:].strip()
+                given.setdefault(name, value[7:].strip())
         elif name == b"content-length":
             length = int(value) if value.isdigit() else None
         elif name in _CREDENTIALS:
-            credential = credential or value
+            given.setdefault(name, value)
         elif name in forward:
             if b"\r" not in value and b"\n" not in value and b"\0" not in value:
                 lines += b"%b: %b\r\n" % (name, value)
         elif name.startswith(HEADER_PREFIX):
             controls[name[10:].decode("latin-1").replace("-", "_")] = value.decode("utf-8", "replace")
         elif name == b"content-encoding":
-            encoded = value.lower() not in (b"", b"identity")
-    return Facts(credential, length, controls, lines, encoded)
+            coding = _joined(coding, value)
+    return Facts(_in_order(given), length, controls, lines, coding)
+
+
+def _joined(before: bytes, value: bytes) -> bytes:
+    """Codings applied so far and one header's more: several stay several, and are refused as such."""
+    value = value.strip().lower()
+    if value in (b"", b"identity"):
+        return before
+    return b"%b, %b" % (before, value) if before else value
+
+
+def _in_order(given: Mapping[bytes, bytes]) -> tuple[bytes, ...]:
+    """A client may carry a session of its own beside the key that is meant for us, in whichever header; empty ones are none."""
+    if len(given) > 1:
+        return tuple(value for name in (_BEARER, *_CREDENTIALS) if (value := given.get(name)))
+    return tuple(filter(None, given.values()))
 
 
 def query_credential(query: bytes) -> bytes | None:
@@ -71,15 +93,25 @@ def query_credential(query: bytes) -> bytes | None:
 
 
 async def read_body(receive: Receive, facts: Facts, bytes_max: int, whole: bytes | None = None) -> bytes:
-    """The whole body; `whole` if it is here already. Raises `CallFailed` (too large, too slow, encoded) or `ClientLeft`."""
-    if facts.encoded:
-        raise fail(Kind.UNSUPPORTED, "A compressed request body (content-encoding) is not accepted.")
+    """The whole body, opened; `whole` if it is here already. Both as sent and opened it is at most `bytes_max` long.
+
+    Raises `CallFailed` (too large, too slow, a coding that is not known or does not open) or `ClientLeft`.
+    """
+    if facts.coding and facts.coding not in CODINGS:
+        shown = facts.coding[:40].decode("ascii", "replace")
+        raise fail(
+            Kind.UNSUPPORTED_CODING,
+            f"A request body may be sent plain or in one of {ACCEPTED_CODINGS.decode()}; this is content-encoding {shown!r}.",
+        )
     if facts.content_length is not None and facts.content_length > bytes_max:
         raise _too_large(bytes_max)
-    if whole is not None:
-        if len(whole) > bytes_max:
-            raise _too_large(bytes_max)
-        return whole
+    body = await _received(receive, bytes_max) if whole is None else whole
+    if len(body) > bytes_max:
+        raise _too_large(bytes_max)
+    return _opened(body, facts.coding, bytes_max) if facts.coding else body
+
+
+async def _received(receive: Receive, bytes_max: int) -> bytes:
     message = await receive()
     parts: list[bytes] = []
     size = 0
@@ -95,6 +127,21 @@ async def read_body(receive: Receive, facts: Facts, bytes_max: int, whole: bytes
         if not message["more_body"]:
             return b"".join(parts)
         message = await receive()
+
+
+def _opened(body: bytes, coding: bytes, bytes_max: int) -> bytes:
+    inflater = Inflater(coding, bytes_max)
+    if not body:
+        raise fail(Kind.BAD_REQUEST, "The request body is empty.")
+    inflater.feed(body)
+    try:
+        opened = b"".join(iter(inflater.step, b""))
+        inflater.end()
+    except Unreadable as error:
+        if error.phase == "too_large":
+            raise _too_large(bytes_max) from None
+        raise fail(Kind.BAD_REQUEST, "The compressed request body cannot be opened, or ends early.") from None
+    return opened
 
 
 def _too_large(bytes_max: int) -> Exception:

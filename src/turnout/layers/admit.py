@@ -26,19 +26,20 @@ class Keyring:
     def open(self) -> bool:
         return not self._principals
 
-    def admit(self, credential: bytes | None) -> Principal:
-        """Raises `CallFailed(UNAUTHENTICATED)`."""
+    def admit(self, *credentials: bytes) -> Principal:
+        """The first that is known counts, whatever else the client carries. Raises `CallFailed(UNAUTHENTICATED)`."""
         if not self._principals:
             return ANONYMOUS
-        if credential is None:
+        if not credentials:
             raise fail(
                 Kind.UNAUTHENTICATED,
                 "No API key was given: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'.",
             )
-        principal = self._principals.get(sha256(credential).digest())
-        if principal is None:
-            raise fail(Kind.UNAUTHENTICATED, "The API key is not valid.")
-        return principal
+        for credential in credentials:
+            principal = self._principals.get(sha256(credential).digest())
+            if principal is not None:
+                return principal
+        raise fail(Kind.UNAUTHENTICATED, "The API key is not valid.")
 
 
 class Gate:

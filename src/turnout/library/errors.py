@@ -106,6 +106,7 @@ _OF_KIND: dict[Kind, type[TurnoutError]] = {
     ),
     **dict.fromkeys(
         (
+            Kind.UNSUPPORTED_CODING,
             Kind.BODY_TIMEOUT,
             Kind.CONNECT_TIMEOUT,
             Kind.FIRST_TOKEN_TIMEOUT,

@@ -86,6 +86,10 @@ SENTENCES: Mapping[Kind, tuple[str, str]] = {
         "The body, or media to be fetched for it, is larger than allowed here or by the provider.",
         "Send less, or raise `server.body_bytes_max`.",
     ),
+    Kind.UNSUPPORTED_CODING: (
+        "The body is compressed in a way that is not known here, or more than once.",
+        "Send it plain, or in one coding that `accept-encoding` of the answer names.",
+    ),
     Kind.BODY_TIMEOUT: ("The body did not arrive within `server.body_ms`.", "Send it again."),
     Kind.CONTEXT_TOO_LONG: (
         "The prompt does not fit the model's window, by its provider's word or by our estimate.",

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import random
+import tracemalloc
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -136,8 +142,8 @@ def test_an_unterminated_string_of_quotes_is_read_once() -> None:
     check_depth(b'{"a":[' * 3 + b'"' + b'\\"[' * 200_000, 2**30)
 
 
-def facts(length: int | None = None, encoded: bool = False) -> Facts:
-    return Facts(None, length, {}, b"", encoded)
+def facts(length: int | None = None, coding: bytes = b"") -> Facts:
+    return Facts((), length, {}, b"", coding)
 
 
 def receiver(*messages: dict[str, Any]) -> Any:
@@ -178,10 +184,71 @@ async def test_a_client_that_leaves_and_one_that_is_late() -> None:
     assert caught.value.failure.kind is Kind.BODY_TIMEOUT
 
 
-async def test_compressed_bodies_are_refused() -> None:
+def raw_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(body) + packer.flush()
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "GZIP": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+    " deflate ": raw_deflate,
+    "zstd": zstandard.ZstdCompressor().compress,
+}
+PACKED = pytest.mark.parametrize(("coding", "pack"), PACKERS.items(), ids=lambda value: str(value)[:9])
+
+
+def coded(*codings: str) -> Facts:
+    return read_headers([(b"content-encoding", coding.encode()) for coding in codings], frozenset())
+
+
+@PACKED
+@pytest.mark.parametrize("size", [1, 300, 700_000])
+async def test_compressed_bodies_are_opened(coding: str, pack: Callable[[bytes], bytes], size: int) -> None:
+    body = random.Random(size).randbytes(size // 2) + b" " * (size - size // 2)
+    packed = pack(body)
+    limit = max(size, len(packed))
+    pieces = receiver(part(packed[:5], True), part(packed[5:], False))
+    assert await read_body(pieces, coded("identity", coding), limit) == body
+    assert await read_body(receiver(), coded(coding), limit, packed) == body
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor().compress])
+async def test_members_of_one_body_are_opened_one_after_another(pack: Callable[[bytes], bytes]) -> None:
+    coding = "gzip" if pack is gzip.compress else "zstd"
+    assert await read_body(receiver(), coded(coding), 100, pack(b"ab") + pack(b"c")) == b"abc"
+
+
+@PACKED
+async def test_a_bomb_is_too_large_and_never_whole_in_memory(
+    coding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    bomb = pack(bytes(256 * 1024 * 1024))
+    tracemalloc.start()
+    try:
+        with pytest.raises(CallFailed) as caught:
+            await read_body(receiver(), coded(coding), 1_000_000, bomb)
+        assert tracemalloc.get_traced_memory()[1] < 32 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+    assert caught.value.failure.kind is Kind.TOO_LARGE
+
+
+@PACKED
+async def test_what_does_not_open_is_the_callers_fault(coding: str, pack: Callable[[bytes], bytes]) -> None:
+    for broken in (b"", b"not compressed", pack(b"hello" * 20)[:-1], pack(b"hello" * 20) + b"more"):
+        with pytest.raises(CallFailed) as caught:
+            await read_body(receiver(), coded(coding), 1000, broken)
+        assert caught.value.failure.kind is Kind.BAD_REQUEST
+
+
+@pytest.mark.parametrize("codings", [["br"], ["gzip, zstd"], ["gzip", "gzip"], ["compress"], ["\xff"]])
+async def test_other_codings_and_several_are_refused_unread(codings: list[str]) -> None:
     with pytest.raises(CallFailed) as caught:
-        await read_body(receiver(), facts(encoded=True), 10)
-    assert caught.value.failure.kind is Kind.UNSUPPORTED
+        await read_body(receiver(), coded(*codings), 10)
+    assert caught.value.failure.kind is Kind.UNSUPPORTED_CODING
 
 
 def test_credentials_in_every_form() -> None:
@@ -191,10 +258,22 @@ def test_credentials_in_every_form() -> None:
         (b"x-goog-api-key", b"k"),
         (b"api-key", b"k"),
     ]:
-        assert read_headers([header], frozenset()).credential == b"k"
+        assert read_headers([header], frozenset()).credentials == (b"k",)
     assert query_credential(b"alt=sse&key=k") == b"k"
     assert query_credential(b"alt=sse") is None
-    assert read_headers([(b"authorization", b"Basic abc")], frozenset()).credential is None
+    assert read_headers([(b"authorization", b"Basic abc")], frozenset()).credentials == ()
+
+
+def test_several_credentials_are_in_one_order_whatever_the_order_of_the_lines() -> None:
+    lines = [
+        (b"authorization", b"Bearer a"),
+        (b"x-api-key", b"b"),
+        (b"x-goog-api-key", b"c"),
+        (b"api-key", b"d"),
+    ]
+    for sent in (lines, lines[::-1]):
+        assert read_headers(sent, frozenset()).credentials == (b"a", b"b", b"c", b"d")
+    assert read_headers([(b"authorization", b"Bearer "), lines[1]], frozenset()).credentials == (b"b",)
 
 
 def test_forwarded_headers_are_an_allow_list_without_line_breaks() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from turnout.core.errors import Kind
 from turnout.core.events import Failed, Finished, Frame, Started, Stop, TextDelta
+from turnout.wire.annotating import annotate, annotate_last
 from turnout.wire.anthropic.errors import encode_stream_error
 from turnout.wire.codec import Meta
 from turnout.wire.sse import parse_event
@@ -46,10 +47,10 @@ class Relay:
             if isinstance(event, Failed):
                 return self._failed(frame, event)
             if isinstance(event, Started):
-                raw = _annotate(raw, self._meta.first)
+                raw = annotate(raw, self._meta.first)
             elif isinstance(event, Stop | Finished) and not self._annotated:
                 self._annotated = True
-                raw = _annotate(raw, self._meta.last())
+                raw = annotate_last(raw, self._meta.first, self._meta.last())
         return raw
 
     def _failed(self, frame: Frame, failed: Failed) -> bytes:
@@ -57,11 +58,3 @@ class Relay:
         if own_error and frame.raw.endswith(_BLANK):
             return frame.raw
         return self._lacks + encode_stream_error(failed.failure, self._meta.id)
-
-
-def _annotate(raw: bytes, annotation: bytes | None) -> bytes:
-    """The member goes before the last brace of the event's data."""
-    end = raw.rfind(b"}")
-    if annotation is None or end < 0:
-        return raw
-    return b"".join((raw[:end], b',"turnout":', annotation, raw[end:]))

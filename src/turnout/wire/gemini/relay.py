@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from turnout.core.errors import Failure, Kind
 from turnout.core.events import CONTENT_TYPES, Failed, Finished, Frame, Started, Stop, TextDelta
+from turnout.wire.annotating import annotate, annotate_last
 from turnout.wire.codec import Meta
 from turnout.wire.gemini.encoder import (
     ARRAY_BEGIN,
@@ -66,7 +67,7 @@ class Relay:
         if Finished in kinds:
             return self._finished(frame)
         if Started in kinds:
-            raw = _annotate(raw, self._meta.first)
+            raw = annotate(raw, self._meta.first)
         if not self._same:
             raw = self._framed_anew(raw)
         if Stop in kinds:
@@ -100,7 +101,7 @@ class Relay:
     def _finished(self, frame: Frame) -> bytes:
         for place in reversed(range(len(self._held))):
             if b"}" in self._held[place]:
-                self._held[place] = _annotate(self._held[place], self._meta.last())
+                self._held[place] = annotate_last(self._held[place], self._meta.first, self._meta.last())
                 break
         self._holding = False
         if self._same or self._meta.framing == "sse":
@@ -130,11 +131,3 @@ class Relay:
 def _lacking(data: bytes) -> bytes:
     """What these bytes lack to a blank line."""
     return b"" if data.endswith(_BLANK) else b"\n" if data.endswith(b"\n") else b"\n\n"
-
-
-def _annotate(raw: bytes, annotation: bytes | None) -> bytes:
-    """The member goes before the last brace of the chunk."""
-    end = raw.rfind(b"}")
-    if annotation is None or end < 0:
-        return raw
-    return b"".join((raw[:end], b',"turnout":', annotation, raw[end:]))

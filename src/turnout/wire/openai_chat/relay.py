@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from turnout.core.errors import Kind
 from turnout.core.events import Failed, Finished, Frame, Started, Stop, TextDelta, Usage
+from turnout.wire.annotating import annotate, annotate_last
 from turnout.wire.codec import Meta
 from turnout.wire.openai_chat.errors import encode_stream_error
 
@@ -52,7 +53,7 @@ class Relay:
         if Finished in kinds:
             return self._finished(raw)
         if Started in kinds:
-            raw = _annotate(raw, self._meta.first)
+            raw = annotate(raw, self._meta.first)
         if Usage in kinds and not self._meta.include_usage and _NO_CHOICES.search(raw) and not self._ended:
             return b""
         if not self._holding:
@@ -71,7 +72,7 @@ class Relay:
 
     def _finished(self, raw: bytes) -> bytes:
         if self._held:
-            self._held[0] = _annotate(self._held[0], self._meta.last())
+            self._held[0] = annotate_last(self._held[0], self._meta.first, self._meta.last())
         self._holding = False
         self._ended = True
         return self._release([]) + raw
@@ -90,11 +91,3 @@ class Relay:
 def _lacking(data: bytes) -> bytes:
     """What these bytes lack to a blank line."""
     return b"" if data.endswith(_BLANK) else b"\n" if data.endswith(b"\n") else b"\n\n"
-
-
-def _annotate(raw: bytes, annotation: bytes | None) -> bytes:
-    """The member goes before the last brace of the chunk."""
-    end = raw.rfind(b"}")
-    if annotation is None or end < 0:
-        return raw
-    return b"".join((raw[:end], b',"turnout":', annotation, raw[end:]))
