@@ -23,7 +23,7 @@ class Attempt(Struct, gc=False, eq=False):
 
     `sent`: some of the request may have left. `resent_ns`: when it was sent a second time because the kept connection that took it
     had been closed (0: it was not). `waited_ns`: how long the gateway waited for the provider. `dropped`: what the provider's dialect
-    could not say. `usage` is what the provider reported, `cost_nano` what the try cost; `None` where nobody knows.
+    could not say. `limits`: the provider's headers of rate limits, which a client of the same dialect gets. `usage` is what the provider reported, `cost_nano` what the try cost; `None` where nobody knows.
     """
 
     card: Card
@@ -34,6 +34,7 @@ class Attempt(Struct, gc=False, eq=False):
     sent: bool = False
     resent_ns: int = 0
     dropped: tuple[str, ...] = ()
+    limits: tuple[tuple[bytes, bytes], ...] = ()
     failure: Failure | None = None
     usage: Usage | None = None
     cost_nano: int | None = None

@@ -29,7 +29,7 @@ from turnout.upstream.catalog import Route
 from turnout.upstream.fetching import Fetcher
 from turnout.upstream.media import with_media
 from turnout.upstream.sockets import Sockets
-from turnout.upstream.telling import masked, owned
+from turnout.upstream.telling import limits_in, masked, owned, told_headers
 from turnout.upstream.transport import Response, Timeouts, Transport, TransportError
 from turnout.wire.codec import EmbeddingCodec, Encoded, StreamDecoder
 from turnout.wire.fitting import Called, Returning, ReturningDecoder, fit
@@ -91,6 +91,7 @@ class Upstream:
                 response = await self._transport.request(route.origin, head, body, timeouts, attempt)
             if not 200 <= response.status < 300:
                 raise await _refusal(response, route)
+            attempt.limits = limits_in(response.headers)
             if call.op in PASSED:
                 return await self._open_passed(response, call, route, timeouts, attempt)
             if _is_stream(response, route, stream):
@@ -274,7 +275,7 @@ def _told(failure: Failure, response: Response, body: bytes, route: Route) -> To
         return None
     if body[:1] not in b"{[" or not 400 <= response.status < 600 or response.status in (401, 403):
         return None
-    return Told(route.card.dialect, response.status, body)
+    return Told(route.card.dialect, response.status, body, told_headers(response.headers))
 
 
 def _whole(body: bytes, route: Route, call: Call, attempt: Attempt, calls: Mapping[str, Called]) -> Reply:
