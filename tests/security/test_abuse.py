@@ -246,10 +246,10 @@ def test_wrong_paths_and_methods(fortress: Running) -> None:
     assert send(fortress, MESSAGES + "/nothing", b"{}").error(MESSAGES)
 
 
-def test_compressed_bodies_are_refused_in_words(fortress: Running, path: str) -> None:
+def test_a_compressed_body_that_cannot_be_opened_is_refused_in_words(fortress: Running, path: str) -> None:
     answer = send(fortress, path, b"\x1f\x8b", **{"content-encoding": "gzip"})
     assert answer.status == 400
-    assert "content-encoding" in answer.error(path)["message"]
+    assert "compressed" in answer.error(path)["message"]
 
 
 def test_the_gateway_still_serves(fortress: Running, path: str) -> None:

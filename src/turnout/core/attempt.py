@@ -23,7 +23,9 @@ class Attempt(Struct, gc=False, eq=False):
 
     `sent`: some of the request may have left. `resent_ns`: when it was sent a second time because the kept connection that took it
     had been closed (0: it was not). `waited_ns`: how long the gateway waited for the provider. `dropped`: what the provider's dialect
-    could not say; `guessed_max` the largest output that was asked for because the dialect demands a number and nobody had one. `usage` is what the provider reported, `cost_nano` what the try cost; `None` where nobody knows.
+    could not say; `guessed_max` the largest output that was asked for because the dialect demands a number and nobody had one. `limits`: the
+    provider's headers of rate limits, which a client of the same dialect gets. `usage` is what the provider reported, `cost_nano`
+    what the try cost; `None` where nobody knows.
     """
 
     card: Card
@@ -35,6 +37,7 @@ class Attempt(Struct, gc=False, eq=False):
     resent_ns: int = 0
     dropped: tuple[str, ...] = ()
     guessed_max: int | None = None
+    limits: tuple[tuple[bytes, bytes], ...] = ()
     failure: Failure | None = None
     usage: Usage | None = None
     cost_nano: int | None = None

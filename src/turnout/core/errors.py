@@ -126,11 +126,15 @@ TABLE: dict[Kind, Row] = {
 
 
 class Told(Struct, frozen=True):
-    """A provider's own refusal, as sent. A client of the same dialect gets these bytes: its SDK knows what they mean."""
+    """A provider's own refusal, as sent. A client of the same dialect gets these bytes: its SDK knows what they mean.
+
+    `headers` are those of its headers that the SDK reads, lower case: whether to ask again, and how much is left.
+    """
 
     dialect: str
     status: int
     body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class Removal(Struct, frozen=True, gc=False):

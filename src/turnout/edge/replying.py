@@ -6,12 +6,14 @@ remembered. Values that come from callers are never echoed into a header.
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 from msgspec import Struct
 
 from turnout.core.call import Call
 from turnout.core.card import Card
-from turnout.core.errors import Failure
+from turnout.core.errors import Failure, Kind
 from turnout.core.money import format_usd
 
 Header = tuple[bytes, bytes]
@@ -96,6 +98,10 @@ def reply_head(call: Call, card: Card, content_type: bytes, label: bytes) -> Hea
         head.add(b"request-id", request_id)
     for code in _codes(call) if call.notices else ():
         head.add(b"x-turnout-notice", code.encode())
+    serving = call.serving
+    if serving is not None and serving.limits and serving.card.dialect == call.dialect:
+        for name, value in serving.limits:
+            head.add(name, value)
     if call.dropped:
         head.add(b"x-turnout-dropped", ",".join(call.dropped).encode("ascii", "replace"))
     return head
@@ -122,9 +128,53 @@ def error_head(call: Call, failure: Failure | None) -> Head:
         head.add(b"request-id", request_id)
     if failure is not None:
         head.add(b"x-turnout-error", failure.code.encode())
-        if failure.retry_after_s is not None:
-            head.add(b"retry-after", b"%d" % max(1, round(failure.retry_after_s)))
+        _add_return(head, call, failure)
     return head
+
+
+def _add_return(head: Head, call: Call, failure: Failure) -> None:
+    """When to come back, and whether an official SDK should do so by itself: it retries on top of Turnout.
+
+    Where the provider's own refusal is passed on, its word on that is, too. SDKs sleep as long as they are told: the wait is bounded, and
+    where it is long they are told not to.
+    """
+    wait_s = failure.retry_after_s
+    if wait_s is not None:
+        head.add(b"retry-after", b"%d" % max(1, math.ceil(min(wait_s, RETRY_AFTER_S_MAX))))
+        if call.dialect in _OPENAI:
+            head.add(b"retry-after-ms", b"%d" % max(1, math.ceil(min(wait_s, RETRY_AFTER_S_MAX) * 1000)))
+    told = failure.told
+    passed = told.headers if told is not None and told.dialect == call.dialect else ()
+    for name, value in passed:
+        head.add(name, value)
+    if call.dialect not in _RETRYING or any(name == b"x-should-retry" for name, _ in passed):
+        return
+    again = should_retry(failure)
+    if again is not None:
+        head.add(b"x-should-retry", b"true" if again else b"false")
+
+
+RETRY_AFTER_S_MAX = 120
+RETRY_WITHIN_S = 60
+_OPENAI = frozenset({"openai_chat", "openai_responses"})
+_RETRYING = _OPENAI | {"anthropic"}
+"""Dialects whose official SDKs obey `x-should-retry`."""
+_PASSING = frozenset({Kind.OVERLOADED, Kind.OVERLOADED_HERE, Kind.RATE_LIMITED, Kind.SHUTTING_DOWN})
+_UNDECIDED = frozenset({Kind.CONNECT, Kind.CONNECT_TIMEOUT, Kind.BODY_TIMEOUT})
+"""Nothing was done and nothing charged: what a client does by itself is as good as any advice."""
+
+
+def should_retry(failure: Failure) -> bool | None:
+    """Does asking again soon promise anything, at no price? `None`: no advice.
+
+    All that a refused credential, a bad request, a budget or a rule said is said again; what a provider may charge for would be
+    charged twice, and Turnout has asked everybody who might answer.
+    """
+    if failure.retry_after_s is not None and failure.retry_after_s > RETRY_WITHIN_S:
+        return False
+    if failure.kind in _PASSING:
+        return True
+    return None if failure.kind in _UNDECIDED else False
 
 
 def annotation(call: Call, card: Card, *, whole: bool) -> bytes:

@@ -30,7 +30,7 @@ from turnout.upstream.fetching import Fetcher
 from turnout.upstream.media import with_media
 from turnout.upstream.patience import first_token_s
 from turnout.upstream.sockets import Sockets
-from turnout.upstream.telling import masked, owned
+from turnout.upstream.telling import limits_in, masked, owned, told_headers
 from turnout.upstream.transport import Response, Timeouts, Transport, TransportError
 from turnout.wire.codec import EmbeddingCodec, Encoded, StreamDecoder
 from turnout.wire.fitting import Called, Returning, ReturningDecoder, fit
@@ -95,6 +95,7 @@ class Upstream:
             if _is_page(response):
                 response.abort()
                 raise CallFailed(Failure(Kind.MALFORMED, _PAGE, provider=route.card.provider))
+            attempt.limits = limits_in(response.headers)
             if call.op in PASSED:
                 return await self._open_passed(response, call, route, timeouts, attempt)
             if _is_stream(response, route, stream):
@@ -291,7 +292,7 @@ def _told(failure: Failure, response: Response, body: bytes, route: Route) -> To
         return None
     if body[:1] not in b"{[" or not 400 <= response.status < 600 or response.status in (401, 403):
         return None
-    return Told(route.card.dialect, response.status, body)
+    return Told(route.card.dialect, response.status, body, told_headers(response.headers))
 
 
 def _whole(body: bytes, route: Route, call: Call, attempt: Attempt, calls: Mapping[str, Called]) -> Reply:

@@ -1,7 +1,8 @@
 """What a provider says of a failure, made fit to be passed on, and what the log says in its place.
 
 Promise: a failure that leaves here holds no configured secret in any of its texts; the log gets a sentence of Turnout's own with the provider's
-status and code word, never the provider's quotation, which may repeat a prompt. A frame that tells a failure is masked as its events are.
+status and code word, never the provider's quotation, which may repeat a prompt. A frame that tells a failure is masked as its events are. Of a provider's headers only those pass
+that the official SDKs read, and only plain short values.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from turnout.core.errors import Failure, Kind
 from turnout.core.events import Event, Failed, Frame
 from turnout.upstream.catalog import Route
+from turnout.wire.codec import Headers
 
 _QUOTING = {
     Kind.UPSTREAM_BAD_REQUEST: "The provider refused the request",
@@ -24,6 +26,23 @@ _QUOTING = {
 }
 """Kinds whose message is the provider's own; all others have a sentence of Turnout's."""
 _WORD = re.compile(r"[A-Za-z0-9_.:/-]{1,64}\Z")
+
+
+_LIMITS = (b"x-ratelimit-", b"anthropic-ratelimit-")
+_PLAIN = re.compile(rb"[A-Za-z0-9 .,:;=/_+-]{1,64}\Z")
+_HEADERS_MAX = 24
+
+
+def limits_in(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
+    """What a reply's headers say of rate limits; the names are lower case."""
+    found = [pair for pair in headers if pair[0].startswith(_LIMITS) and _PLAIN.match(pair[1])]
+    return tuple(found[:_HEADERS_MAX])
+
+
+def told_headers(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
+    """The same of a refusal, and the provider's own word on asking again."""
+    wish = [pair for pair in headers if pair[0] == b"x-should-retry" and pair[1] in (b"true", b"false")]
+    return (*wish[:1], *limits_in(headers))
 
 
 def owned(failure: Failure, route: Route) -> Failure:

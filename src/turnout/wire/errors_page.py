@@ -36,7 +36,10 @@ are masked), and its code word is the provider's, too. Header and log still have
 
 A stream that has begun has sent its status 200. What fails then comes as an error event in the client's dialect, and the stream does not end as if it were complete.
 
-`retry-after` is sent where somebody said when to come back. A request refused by the rules has `error.details`, which count the models that each filter removed: see
+`retry-after` is sent where somebody said when to come back: whole seconds, rounded up, at most 120 (and `retry-after-ms` to OpenAI clients).
+The official OpenAI and Anthropic SDKs retry by themselves, on top of what Turnout has tried; `x-should-retry` tells them whether to: `true` for an
+overload, a rate limit that ends within a minute and a shutdown, `false` for what would be refused again, may be billed twice or takes longer. A provider's own
+`x-should-retry` is passed on with its refusal, as are its rate-limit headers (`x-ratelimit-*`, `anthropic-ratelimit-*`), also with its answers. A request refused by the rules has `error.details`, which count the models that each filter removed: see
 [compliance](compliance.md).
 
 ## The table

@@ -16,6 +16,36 @@ _SECRET = re.compile(
 _SOON = re.compile(r"(?:try again|retry)[^.\d]{0,20}in (\d+(?:\.\d+)?)\s?(ms|s\b|sec)", re.IGNORECASE)
 
 
+_QUOTATION = re.compile(r"`[^`]*`|\"[^\"]*\"|“[^”]*”|(?<![\w'])'[^']*'(?!\w)")
+_NO_CREDIT = re.compile(
+    r"insufficient (?:\w+ ){0,2}(?:credits?|quota|funds?|balance)\b|exceeded your current quota|\bcredit balance\b|\bout of credits\b"
+    r"|\bcredits? (?:are|is|has been|have been) (?:depleted|exhausted|used up)|(?:account|bill(?:ing)?)\b[^.]{0,40}(?:past due|overdue|in arrears|not active)"
+    r"|\busage limits?\b|spend(?:ing)? (?:cap|limit)|billing hard limit|requires? more credits",
+    re.IGNORECASE,
+)
+_BAD_KEY = re.compile(
+    r"(?:incorrect|invalid|expired) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|not found|expired|invalid|incorrect)",
+    re.IGNORECASE,
+)
+_SHORT_PERIOD = re.compile(r"per[ -](?:second|min)|/ ?min|\b[rt]p[ms]\b|requests? in a short", re.IGNORECASE)
+
+
+def unquoted(message: str) -> str:
+    """The sentence without what it quotes: a tool's name, a field's, the caller's own words say nothing of the failure."""
+    return _QUOTATION.sub(" … ", message)
+
+
+def tells_no_credit(message: str) -> bool:
+    """Is the account empty, by a sentence for which there is no code? A limit by the minute is not."""
+    prose = unquoted(message)
+    return _NO_CREDIT.search(prose) is not None and _SHORT_PERIOD.search(prose) is None
+
+
+def tells_bad_key(message: str) -> bool:
+    """Is the credential refused, by a sentence under a status that says something else (400)?"""
+    return _BAD_KEY.search(unquoted(message)) is not None
+
+
 def clean(message: str) -> str:
     """A provider's sentence, one line, bounded, with what looks like a credential masked."""
     masked = _SECRET.sub("***", " ".join(message[: 4 * MESSAGE_CHARS_MAX].split()))
@@ -23,9 +53,12 @@ def clean(message: str) -> str:
 
 
 def retry_after_s(headers: Headers, message: str = "") -> float | None:
-    """Seconds the provider asks to wait: `retry-after-ms`, `retry-after` (seconds, or a date against the `date` header), or prose."""
+    """Seconds the provider asks to wait: `retry-after-ms`, `x-amz-retry-after` (milliseconds, too), `retry-after` (seconds, or a date
+    against the `date` header), or prose."""
     found = {name.lower(): value.decode("latin-1").strip() for name, value in headers}
     milliseconds = _number(found.get(b"retry-after-ms"))
+    if milliseconds is None:
+        milliseconds = _number(found.get(b"x-amz-retry-after"))
     if milliseconds is not None:
         return milliseconds / 1000
     given = found.get(b"retry-after")

@@ -13,11 +13,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from turnout.core.errors import Failure, Kind, Removal
+from turnout.wire import google_rpc
 from turnout.wire.codec import Headers
-from turnout.wire.prose import clean, retry_after_s
+from turnout.wire.google_rpc import delay_s
+from turnout.wire.overflow import overflows
+from turnout.wire.prose import clean, retry_after_s, tells_bad_key, tells_no_credit, unquoted
+from turnout.wire.refusals import Read, parse, read_error
 
 _BY_TYPE: Mapping[str, Kind] = MappingProxyType(
     {
@@ -70,118 +74,79 @@ _SAFE_TO_QUOTE = frozenset(
     }
 )
 
-_TOO_LONG = re.compile(
-    r"prompt is too long|(?:exceed|larger than|longer than)[^.]{0,60}context|context (?:length|window|limit)[^.]{0,60}exceed"
-    r"|maximum context|input is too long|too many (?:input )?tokens|exceeds? the maximum number of (?:input )?tokens",
-    re.IGNORECASE,
-)
-_NO_CREDIT = re.compile(
-    r"credit balance|usage limits?\b|spend(?:ing)? limit|insufficient.{0,20}(?:credit|quota|fund)|billing",
-    re.IGNORECASE,
-)
 _FILTERED = re.compile(
     r"content[ _-]?filter|content policy|usage policy|safety (?:filter|system)", re.IGNORECASE
 )
 _PARAM = re.compile(r"([a-z_]+(?:\.[\w$]+)*): ")
 
 
-class _Error(Struct):
-    type: str | None = None
-    message: str | None = None
-    status: str | int | None = None
-    code: str | int | None = None
-
-
-class _Envelope(Struct):
-    error: Raw = Raw()
-    message: Raw = Raw()
-    type: Raw = Raw()
-
-
-_envelope = msgspec.json.Decoder(_Envelope)
-_envelopes = msgspec.json.Decoder(list[_Envelope])
-_error = msgspec.json.Decoder(_Error)
-_str = msgspec.json.Decoder(str)
 _encode = msgspec.json.Encoder().encode
-_UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
 def decode_failure(status: int, headers: Headers, body: bytes) -> Failure:
     """Name what a non-2xx reply describes. `message` is bounded and holds no secret."""
-    error = _read_error(body)
-    message = error.message or ""
-    kind = _kind(status, error.type or "", message)
+    read = read_error(parse(body))
+    message = read.message
+    kind = _kind(status, read)
     return Failure(
         kind,
         _sentence(kind, message),
         status=status,
-        provider_code=_code(error),
+        provider_code=_code(read),
         param=_param(kind, message),
-        retry_after_s=retry_after_s(headers, message),
+        retry_after_s=delay_s(read.details) or retry_after_s(headers, message),
     )
 
 
 def decode_stream_failure(error: bytes) -> Failure:
     """Name what an `error` event, or an error object under HTTP 200, describes."""
-    read = _error_object(error)
-    message = read.message or ""
-    kind = _refined(_BY_TYPE.get(read.type or "", Kind.STREAM_ERROR), message)
+    read = read_error({"error": parse(error)})
+    message = read.message
+    kind = _BY_TYPE.get(read.type, Kind.STREAM_ERROR)
+    if kind is Kind.UPSTREAM_BAD_REQUEST:
+        kind = _refined(kind, message)
     if kind is Kind.UPSTREAM_ERROR:
         kind = Kind.STREAM_ERROR
     return Failure(kind, _sentence(kind, message), provider_code=_code(read), param=_param(kind, message))
 
 
-def _read_error(body: bytes) -> _Error:
-    try:
-        envelope = _envelopes.decode(body)[0] if body.lstrip()[:1] == b"[" else _envelope.decode(body)
-    except (*_UNREADABLE, IndexError):
-        return _Error()
-    if bytes(envelope.error):
-        return _error_object(bytes(envelope.error))
-    return _Error(_text(envelope.type), _text(envelope.message))
+def _code(read: Read) -> str | None:
+    words = (word for word in (read.type, read.code) if word not in ("", "error") and not word.isdigit())
+    return next((word[:64] for word in words), None)
 
 
-def _error_object(raw: bytes) -> _Error:
-    try:
-        return _error.decode(raw)
-    except _UNREADABLE:
-        return _Error(message=_text(Raw(raw)))
-
-
-def _text(raw: Raw) -> str | None:
-    try:
-        return _str.decode(raw)
-    except _UNREADABLE:
-        return None
-
-
-def _code(error: _Error) -> str | None:
-    for word in (error.type, error.status, error.code):
-        if isinstance(word, str) and word:
-            return word[:64]
-    return None
-
-
-def _kind(status: int, word: str, message: str) -> Kind:
-    kind = _BY_TYPE.get(word) or _BY_STATUS.get(status)
+def _kind(status: int, read: Read) -> Kind:
+    """The type's word, then the status with Google's details, and prose only for what neither tells apart."""
+    kind = _BY_TYPE.get(read.type)
+    typed = kind is not None
+    if kind is None:
+        kind = _BY_STATUS.get(status)
     if kind is None:
         kind = Kind.UPSTREAM_BAD_REQUEST if 400 <= status < 500 else Kind.UPSTREAM_ERROR
     if kind is Kind.UPSTREAM_ERROR and status in _BY_STATUS:
         kind = _BY_STATUS[status]
-    return _refined(kind, message)
+    if read.details or read.code in google_rpc.WORDS:
+        return google_rpc.refined(kind, read.message, read.details)
+    if typed and kind not in _WIDE:
+        return kind
+    return _refined(kind, read.message)
+
+
+_WIDE = frozenset({Kind.UPSTREAM_BAD_REQUEST, Kind.TOO_LARGE})
+"""Kinds whose type word covers conditions that are told apart in prose only."""
 
 
 def _refined(kind: Kind, message: str) -> Kind:
-    """Conditions that share a type word and differ in prose only."""
-    if kind in (Kind.UPSTREAM_BAD_REQUEST, Kind.TOO_LARGE) and _TOO_LONG.search(message):
+    prose = unquoted(message)
+    if kind in _WIDE and overflows(prose):
         return Kind.CONTEXT_TOO_LONG
-    if kind in (Kind.UPSTREAM_BAD_REQUEST, Kind.RATE_LIMITED, Kind.UPSTREAM_AUTH) and _NO_CREDIT.search(
-        message
-    ):
+    if kind in (Kind.UPSTREAM_BAD_REQUEST, Kind.RATE_LIMITED) and tells_no_credit(message):
         return Kind.QUOTA_EXHAUSTED
-    if kind is Kind.UPSTREAM_BAD_REQUEST and _FILTERED.search(message):
-        return Kind.CONTENT_FILTERED
-    return kind
+    if kind is not Kind.UPSTREAM_BAD_REQUEST:
+        return kind
+    if tells_bad_key(message):
+        return Kind.UPSTREAM_AUTH
+    return Kind.CONTENT_FILTERED if _FILTERED.search(prose) else kind
 
 
 def _sentence(kind: Kind, message: str) -> str:

@@ -16,7 +16,8 @@ from msgspec import Struct
 
 from turnout.core.errors import Failure, Kind
 from turnout.wire.codec import Headers
-from turnout.wire.prose import clean, retry_after_s
+from turnout.wire.overflow import overflows
+from turnout.wire.prose import clean, retry_after_s, unquoted
 
 _BY_NAME: Mapping[str, Kind] = MappingProxyType(
     {
@@ -89,11 +90,7 @@ _SAFE_TO_QUOTE = frozenset(
     }
 )
 
-_TOO_LONG = re.compile(
-    r"too long|input tokens? exceed|too many (?:input )?tokens|exceeds? (?:the )?(?:maximum|model'?s?)[^.]{0,40}(?:length|context|tokens)"
-    r"|maximum context|context (?:length|window|limit)[^.]{0,60}exceed|exceed[^.]{0,60}context|too large for model with",
-    re.IGNORECASE,
-)
+_TOO_LONG = re.compile(r"too long|exceeds? (?:the )?maximum length", re.IGNORECASE)  # beside `wire.overflow`
 _FILTERED = re.compile(
     r"content[ _-]?filter|content policy|usage policy|blocked by .{0,40}(?:filter|policy)", re.IGNORECASE
 )
@@ -171,15 +168,16 @@ def _message(told: _Body) -> str:
 
 def _refined(kind: Kind, message: str) -> Kind:
     """Conditions that share a name and differ in prose only."""
-    if kind is Kind.RATE_LIMITED and _PER_DAY.search(message):
+    prose = unquoted(message)
+    if kind is Kind.RATE_LIMITED and _PER_DAY.search(prose):  # the one exception name has both
         return Kind.QUOTA_EXHAUSTED
     if kind is not Kind.UPSTREAM_BAD_REQUEST:
         return kind
-    if _TOO_LONG.search(message):
+    if overflows(prose) or _TOO_LONG.search(prose):
         return Kind.CONTEXT_TOO_LONG
-    if _NO_MODEL.search(message):
+    if _NO_MODEL.search(prose):
         return Kind.UPSTREAM_NOT_FOUND
-    return Kind.CONTENT_FILTERED if _FILTERED.search(message) else kind
+    return Kind.CONTENT_FILTERED if _FILTERED.search(prose) else kind
 
 
 def _sentence(kind: Kind, message: str) -> str:

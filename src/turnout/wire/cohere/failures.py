@@ -16,7 +16,8 @@ from msgspec import Struct
 from turnout.core.errors import Failure, Kind
 from turnout.wire.codec import Headers
 from turnout.wire.cohere.meanings import UNREADABLE
-from turnout.wire.prose import clean, retry_after_s
+from turnout.wire.overflow import overflows
+from turnout.wire.prose import clean, retry_after_s, tells_no_credit, unquoted
 
 _BY_WORD: Mapping[str, Kind] = MappingProxyType(
     {
@@ -64,9 +65,8 @@ _SAFE_TO_QUOTE = frozenset(
         Kind.CONTENT_FILTERED,
     }
 )
-_TOO_LONG = re.compile(r"too many tokens|size limit exceeded|context (?:length|window|limit)", re.IGNORECASE)
 _NO_MODEL = re.compile(r"model .{0,120}(?:not found|was removed|is not available)", re.IGNORECASE)
-_NO_CREDIT = re.compile(r"trial key|calls? ?/ ?month|billing|payment|monthly", re.IGNORECASE)
+_NO_CREDIT = re.compile(r"calls? ?/ ?month|monthly|payment method|add (?:a )?payment", re.IGNORECASE)
 
 
 class _Body(Struct):
@@ -85,7 +85,8 @@ def decode_failure(status: int, headers: Headers, body: bytes) -> Failure:
     kind = _BY_WORD.get(word) or _BY_STATUS.get(status)
     if kind is None:
         kind = Kind.UPSTREAM_BAD_REQUEST if 400 <= status < 500 else Kind.UPSTREAM_ERROR
-    kind = _refined(kind, message)
+    if word not in _BY_WORD:
+        kind = _refined(kind, message)
     return Failure(
         kind,
         _sentence(kind, message),
@@ -110,9 +111,10 @@ def _read(body: bytes) -> _Body:
 
 def _refined(kind: Kind, message: str) -> Kind:
     """Conditions that share a status and differ in prose only."""
-    if kind is Kind.RATE_LIMITED and _NO_CREDIT.search(message):
+    prose = unquoted(message)
+    if kind is Kind.RATE_LIMITED and (_NO_CREDIT.search(prose) or tells_no_credit(message)):
         return Kind.QUOTA_EXHAUSTED
-    if kind in (Kind.UPSTREAM_BAD_REQUEST, Kind.STREAM_ERROR) and _TOO_LONG.search(message):
+    if kind in (Kind.UPSTREAM_BAD_REQUEST, Kind.STREAM_ERROR) and overflows(prose):
         return Kind.CONTEXT_TOO_LONG
     if kind is Kind.UPSTREAM_BAD_REQUEST and _NO_MODEL.search(message):
         return Kind.UPSTREAM_NOT_FOUND

@@ -8,15 +8,16 @@ not decided here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
 from turnout.core.errors import Failure, Kind
 from turnout.wire.codec import Headers
+from turnout.wire.google_rpc import Detail, delay_s, read_details, refined
 from turnout.wire.prose import clean, retry_after_s
 
 _BY_WORD: Mapping[str, Kind] = MappingProxyType(
@@ -74,47 +75,13 @@ _SAFE_TO_QUOTE = frozenset(
         Kind.CONTENT_FILTERED,
     }
 )
-_TOO_LONG = re.compile(
-    r"exceeds? the maximum number of (?:input )?tokens|input token count[^.]{0,80}exceed|context (?:length|window|limit)[^.]{0,60}exceed"
-    r"|(?:exceed|larger than|longer than)[^.]{0,60}context|input (?:context )?is too long|too many (?:input )?tokens",
-    re.IGNORECASE,
-)
-_BAD_KEY = re.compile(
-    r"api[ _]key (?:not valid|not found|expired|is invalid)|(?:invalid|expired) api[ _]key", re.IGNORECASE
-)
-_BAD_KEY_REASONS = frozenset(
-    {"API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED", "SERVICE_DISABLED", "BILLING_DISABLED"}
-)
-_NO_CREDIT = re.compile(
-    r"prepay|credits? (?:are|is|has|have|balance)|billing (?:account|is|has)[^.]{0,40}(?:disabled|closed|not (?:been )?enabled|past due)"
-    r"|spend(?:ing)? (?:cap|limit)",
-    re.IGNORECASE,
-)
-_LONG_PERIOD = re.compile(r"per_?(?:day|month|week)", re.IGNORECASE)
-_FILTERED = re.compile(r"content policy|safety (?:filter|polic)|responsible ai|prohibited use", re.IGNORECASE)
-_DELAY = re.compile(r"(\d+(?:\.\d+)?)s")
-
-
-class _Violation(Struct, rename="camel"):
-    field: str | None = None
-    quota_id: str | None = None
-    quota_metric: str | None = None
-    quota_value: str | int | None = None
-
-
-class _Detail(Struct, rename="camel"):
-    type: str | None = msgspec.field(name="@type", default=None)
-    reason: str | None = None
-    retry_delay: str | None = None
-    violations: list[_Violation] | None = None
-    field_violations: list[_Violation] | None = None
 
 
 class _Error(Struct):
     code: int | str | None = None
     message: str | None = None
     status: str | None = None
-    details: list[Raw] | None = None
+    details: Any = None
 
 
 class _Envelope(Struct):
@@ -124,7 +91,6 @@ class _Envelope(Struct):
 _envelope = msgspec.json.Decoder(_Envelope)
 _envelopes = msgspec.json.Decoder(list[_Envelope])
 _error = msgspec.json.Decoder(_Error)
-_detail = msgspec.json.Decoder(_Detail)
 _str = msgspec.json.Decoder(str)
 _encode = msgspec.json.Encoder().encode
 _UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
@@ -148,7 +114,7 @@ def decode_stream_failure(error: bytes) -> Failure:
 
 def _failure(error: _Error, status: int, headers: Headers) -> Failure:
     message = error.message or ""
-    details = _details(error)
+    details = read_details(error.details)
     kind = _kind(status, error.status or "", message, details)
     return Failure(
         kind,
@@ -156,7 +122,7 @@ def _failure(error: _Error, status: int, headers: Headers) -> Failure:
         status=status or None,
         provider_code=_code(error, details),
         param=_param(kind, details),
-        retry_after_s=_delay(details) or retry_after_s(headers, message),
+        retry_after_s=delay_s(details) or retry_after_s(headers, message),
     )
 
 
@@ -179,68 +145,22 @@ def _error_object(raw: bytes) -> _Error:
         return _Error()
 
 
-def _details(error: _Error) -> list[_Detail]:
-    found = []
-    for raw in error.details or ():
-        try:
-            found.append(_detail.decode(raw))
-        except _UNREADABLE:
-            continue  # a kind of detail that has these members in another shape
-    return found
-
-
-def _kind(status: int, word: str, message: str, details: Sequence[_Detail]) -> Kind:
+def _kind(status: int, word: str, message: str, details: Sequence[Detail]) -> Kind:
     kind = _BY_WORD.get(word) or _BY_STATUS.get(status)
     if kind is None:
         kind = Kind.UPSTREAM_BAD_REQUEST if 400 <= status < 500 else Kind.UPSTREAM_ERROR
     if kind is Kind.UPSTREAM_ERROR and status in _BY_STATUS:
         kind = _BY_STATUS[status]
-    if kind is Kind.UPSTREAM_BAD_REQUEST:
-        return _bad_request(message, details)
-    if kind is Kind.RATE_LIMITED and _is_used_up(message, details):
-        return Kind.QUOTA_EXHAUSTED
-    return kind
+    return refined(kind, message, details)
 
 
-def _bad_request(message: str, details: Sequence[_Detail]) -> Kind:
-    """Conditions that share the word INVALID_ARGUMENT."""
-    if _BAD_KEY.search(message) or any(detail.reason in _BAD_KEY_REASONS for detail in details):
-        return Kind.UPSTREAM_AUTH
-    if _TOO_LONG.search(message):
-        return Kind.CONTEXT_TOO_LONG
-    if _NO_CREDIT.search(message):
-        return Kind.QUOTA_EXHAUSTED
-    return Kind.CONTENT_FILTERED if _FILTERED.search(message) else Kind.UPSTREAM_BAD_REQUEST
-
-
-def _is_used_up(message: str, details: Sequence[_Detail]) -> bool:
-    """A quota for a day or more, a quota of zero, or money: waiting a minute does not help."""
-    if _NO_CREDIT.search(message):
-        return True
-    violations = [violation for detail in details for violation in detail.violations or ()]
-    return any(
-        str(violation.quota_value) == "0"
-        or _LONG_PERIOD.search(f"{violation.quota_id} {violation.quota_metric}")
-        for violation in violations
-    )
-
-
-def _delay(details: Sequence[_Detail]) -> float | None:
-    """`RetryInfo.retryDelay`, a duration such as `15.002s`."""
-    for detail in details:
-        match = _DELAY.fullmatch(detail.retry_delay or "")
-        if match is not None:
-            return float(match[1])
-    return None
-
-
-def _code(error: _Error, details: Sequence[_Detail]) -> str | None:
+def _code(error: _Error, details: Sequence[Detail]) -> str | None:
     reason = next((detail.reason for detail in details if detail.reason), None)
     word = reason or error.status
     return word[:64] if word else None
 
 
-def _param(kind: Kind, details: Sequence[_Detail]) -> str | None:
+def _param(kind: Kind, details: Sequence[Detail]) -> str | None:
     if kind is not Kind.UPSTREAM_BAD_REQUEST:
         return None
     fields = (violation.field for detail in details for violation in detail.field_violations or ())

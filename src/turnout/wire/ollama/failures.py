@@ -10,12 +10,11 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import msgspec
-from msgspec import Struct
-
 from turnout.core.errors import Failure, Kind
 from turnout.wire.codec import Headers
-from turnout.wire.prose import clean, retry_after_s
+from turnout.wire.overflow import overflows
+from turnout.wire.prose import clean, retry_after_s, unquoted
+from turnout.wire.refusals import parse, read_error
 
 _BY_STATUS: Mapping[int, Kind] = MappingProxyType(
     {
@@ -51,40 +50,33 @@ _SAFE_TO_QUOTE = frozenset(
         Kind.TOO_LARGE,
     }
 )
-_REFINABLE = frozenset({Kind.UPSTREAM_BAD_REQUEST, Kind.UPSTREAM_ERROR, Kind.STREAM_ERROR, Kind.RATE_LIMITED})
-_BY_PROSE: tuple[tuple[re.Pattern[str], Kind], ...] = (
-    (
-        re.compile(
-            r"exceeds? (?:the )?(?:maximum )?context|context (?:length|window|size) exceeded"
-            r"|prompt (?:is )?too long|exceed[^.]{0,40}context",
-            re.IGNORECASE,
-        ),
-        Kind.CONTEXT_TOO_LONG,
-    ),
+_FAULTS = frozenset({Kind.UPSTREAM_BAD_REQUEST, Kind.UPSTREAM_ERROR, Kind.STREAM_ERROR})
+_BUSY = frozenset({Kind.UPSTREAM_ERROR, Kind.STREAM_ERROR, Kind.RATE_LIMITED})
+_LIMITS = frozenset({Kind.STREAM_ERROR, Kind.RATE_LIMITED})
+_BY_PROSE: tuple[tuple[re.Pattern[str], frozenset[Kind], Kind], ...] = (
     (
         re.compile(r"model .{0,200}not found|no such model|pull it first", re.IGNORECASE),
+        _FAULTS,
         Kind.UPSTREAM_NOT_FOUND,
     ),
-    (re.compile(r"does not support|not supported|missing data required", re.IGNORECASE), Kind.UNSUPPORTED),
-    (re.compile(r"server busy|maximum pending requests|overloaded", re.IGNORECASE), Kind.OVERLOADED),
-    (re.compile(r"usage limit|quota|upgrade", re.IGNORECASE), Kind.QUOTA_EXHAUSTED),
+    (
+        re.compile(r"does not support|not supported|missing data required", re.IGNORECASE),
+        _FAULTS,
+        Kind.UNSUPPORTED,
+    ),
+    (
+        re.compile(r"server busy|maximum pending requests|overloaded", re.IGNORECASE),
+        _BUSY,
+        Kind.OVERLOADED,
+    ),
+    (re.compile(r"usage limit|quota|upgrade", re.IGNORECASE), _LIMITS, Kind.QUOTA_EXHAUSTED),
 )
-
-
-class _Told(Struct):
-    message: str | None = None
-
-
-class _Body(Struct):
-    error: str | _Told | None = None
-
-
-_body = msgspec.json.Decoder(_Body)
+"""A sentence, the kinds among which only it tells, and what it says."""
 
 
 def decode_failure(status: int, headers: Headers, body: bytes) -> Failure:
     """Name what a non-2xx reply describes. `message` is bounded and holds no secret."""
-    message = _message(body)
+    message = read_error(parse(body)).message
     kind = _BY_STATUS.get(status)
     if kind is None:
         kind = Kind.UPSTREAM_BAD_REQUEST if 400 <= status < 500 else Kind.UPSTREAM_ERROR
@@ -100,20 +92,14 @@ def decode_reply_failure(message: str) -> Failure:
     return Failure(kind, _sentence(kind, message))
 
 
-def _message(body: bytes) -> str:
-    try:
-        told = _body.decode(body).error
-    except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        return ""
-    return (told.message if isinstance(told, _Told) else told) or ""
-
-
 def _refined(kind: Kind, message: str) -> Kind:
     """Conditions that share a status and differ in prose only."""
-    if kind in _REFINABLE:
-        for pattern, found in _BY_PROSE:
-            if pattern.search(message):
-                return found
+    prose = unquoted(message)
+    if kind in _FAULTS and overflows(prose):
+        return Kind.CONTEXT_TOO_LONG
+    for pattern, among, found in _BY_PROSE:
+        if kind in among and pattern.search(prose):
+            return found
     return kind
 
 

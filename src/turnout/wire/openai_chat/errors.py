@@ -1,7 +1,7 @@
 """Failures in OpenAI's words, both ways.
 
 Providers of this dialect agree on little: errors come as an object, as text, as a list, without an `error` at all, as HTML. A failure is named from
-its code and type words where they are known, then from prose for what is told only there, then from the status. What a 400-type
+its code and type words where they are known, then from the status with Google's details, and from prose for what is told only there. What a 400-type
 error says is useful to the caller and is passed on, bounded and with what looks like a credential masked; an authentication error may
 echo the key and is not.
 """
@@ -11,16 +11,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from turnout.core.errors import Failure, Kind, Removal
+from turnout.wire import google_rpc
 from turnout.wire.codec import Headers
-from turnout.wire.prose import clean, retry_after_s
+from turnout.wire.google_rpc import delay_s
+from turnout.wire.overflow import overflows
+from turnout.wire.prose import clean, retry_after_s, tells_bad_key, tells_no_credit, unquoted
+from turnout.wire.refusals import Read, parse, read_error
 
-_ANY = msgspec.json.Decoder(Any)
 _encode = msgspec.json.Encoder().encode
 
 _BY_WORD: Mapping[str, Kind] = MappingProxyType(
@@ -46,6 +48,28 @@ _BY_WORD: Mapping[str, Kind] = MappingProxyType(
         "invalid_model": Kind.UPSTREAM_NOT_FOUND,
         "overloaded_error": Kind.OVERLOADED,
         "engine_overloaded_error": Kind.OVERLOADED,
+        # Moonshot
+        "exceeded_current_quota_error": Kind.QUOTA_EXHAUSTED,
+        "rate_limit_reached_error": Kind.RATE_LIMITED,
+        "invalid_authentication_error": Kind.UPSTREAM_AUTH,
+        "resource_not_found_error": Kind.UPSTREAM_NOT_FOUND,
+        # Alibaba
+        "arrearage": Kind.QUOTA_EXHAUSTED,
+        "data_inspection_failed": Kind.CONTENT_FILTERED,
+        "datainspectionfailed": Kind.CONTENT_FILTERED,
+        # Google, in this dialect
+        "unauthenticated": Kind.UPSTREAM_AUTH,
+        "permission_denied": Kind.UPSTREAM_AUTH,
+        "not_found": Kind.UPSTREAM_NOT_FOUND,
+        "unavailable": Kind.OVERLOADED,
+        "deadline_exceeded": Kind.FIRST_TOKEN_TIMEOUT,
+        # a member of the request is at fault, whatever it is called or holds
+        "unsupported_parameter": Kind.UPSTREAM_BAD_REQUEST,
+        "unsupported_value": Kind.UPSTREAM_BAD_REQUEST,
+        "unknown_parameter": Kind.UPSTREAM_BAD_REQUEST,
+        "missing_required_parameter": Kind.UPSTREAM_BAD_REQUEST,
+        "invalid_type": Kind.UPSTREAM_BAD_REQUEST,
+        "invalid_function_parameters": Kind.UPSTREAM_BAD_REQUEST,
     }
 )
 
@@ -85,33 +109,14 @@ _SAFE_TO_QUOTE = frozenset(
     }
 )
 
-_TOO_LONG = re.compile(
-    r"maximum context|context (?:length|window|size|limit)|prompt is too long|input is too long|too many (?:input )?tokens"
-    r"|exceeds? the (?:maximum|model'?s)[^.]{0,40}(?:tokens|context|length)|reduce the length of the (?:messages|prompt)",
-    re.IGNORECASE,
-)
-_NO_CREDIT = re.compile(
-    r"insufficient.{0,20}(?:credit|quota|fund|balance)|exceeded your current quota|credit balance|billing|out of credits",
-    re.IGNORECASE,
-)
 _FILTERED = re.compile(
-    r"content[ _-]?(?:filter|management policy|policy)|safety system|flagged", re.IGNORECASE
+    r"content[ _-]?(?:filter|management policy|policy)|safety system|\bflagged\b", re.IGNORECASE
 )
-
-
-class Read(Struct):
-    """What an error says, wherever it says it."""
-
-    message: str = ""
-    type: str = ""
-    code: str = ""
-    param: str | None = None
-    status: int | None = None
 
 
 def decode_failure(status: int, headers: Headers, body: bytes) -> Failure:
     """Name what a non-2xx reply describes. `message` is bounded and holds no secret."""
-    read = read_error(_parse(body))
+    read = read_error(parse(body))
     kind = _kind(status, read)
     return Failure(
         kind,
@@ -119,7 +124,7 @@ def decode_failure(status: int, headers: Headers, body: bytes) -> Failure:
         status=status,
         provider_code=(read.code or read.type)[:64] or None,
         param=read.param,
-        retry_after_s=retry_after_s(headers, read.message),
+        retry_after_s=delay_s(read.details) or retry_after_s(headers, read.message),
     )
 
 
@@ -137,66 +142,35 @@ def decode_stream_failure(error: object) -> Failure:
     )
 
 
-def _parse(body: bytes) -> object:
-    try:
-        return _ANY.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        return None
-
-
-def read_error(body: object) -> Read:
-    """Find the error in whatever shape it has."""
-    if isinstance(body, list):
-        body = body[0] if body else None
-    if not isinstance(body, dict):
-        return Read()
-    error = body.get("error", body)
-    if isinstance(error, str):
-        return Read(error, code=_word(body.get("code")), type=_word(body.get("type")))
-    if not isinstance(error, dict):
-        return Read()
-    message = error.get("message") or error.get("detail") or body.get("message") or ""
-    param = error.get("param")
-    status = error.get("status_code") or error.get("status") or error.get("code")
-    number = (
-        int(status) if isinstance(status, int) or (isinstance(status, str) and status.isdigit()) else None
-    )
-    return Read(
-        message if isinstance(message, str) else "",
-        _word(error.get("type")),
-        _word(error.get("code")) or _word(error.get("status")),
-        param[:128] if isinstance(param, str) and param else None,
-        number if number is not None and 400 <= number < 600 else None,
-    )
-
-
-def _word(value: object) -> str:
-    return value if isinstance(value, str) else str(value) if isinstance(value, int) else ""
-
-
 def _kind(status: int, read: Read) -> Kind:
+    """The code's word, the type's, the status with Google's details, and only then prose: what is typed is not overruled."""
     for word in (read.code, read.type):
         kind = _BY_WORD.get(word.lower())
         if kind is not None and not (kind is Kind.RATE_LIMITED and status and status < 429):
-            return _refined(kind, read.message)
+            return kind
     found = _BY_STATUS.get(status)
     if found is None:
         if read.type.lower() in ("invalid_request_error", "bad_request_error") or 400 <= status < 500:
             found = Kind.UPSTREAM_BAD_REQUEST
         else:
             found = Kind.UPSTREAM_ERROR
+    if read.details or read.code in google_rpc.WORDS:
+        return google_rpc.refined(found, read.message, read.details)
     return _refined(found, read.message)
 
 
 def _refined(kind: Kind, message: str) -> Kind:
     """Conditions that are told in prose only."""
-    if kind in (Kind.UPSTREAM_BAD_REQUEST, Kind.TOO_LARGE) and _TOO_LONG.search(message):
+    prose = unquoted(message)
+    if kind in (Kind.UPSTREAM_BAD_REQUEST, Kind.TOO_LARGE) and overflows(prose):
         return Kind.CONTEXT_TOO_LONG
-    if kind in (Kind.UPSTREAM_BAD_REQUEST, Kind.RATE_LIMITED) and _NO_CREDIT.search(message):
+    if kind in (Kind.UPSTREAM_BAD_REQUEST, Kind.RATE_LIMITED) and tells_no_credit(message):
         return Kind.QUOTA_EXHAUSTED
-    if kind is Kind.UPSTREAM_BAD_REQUEST and _FILTERED.search(message):
-        return Kind.CONTENT_FILTERED
-    return kind
+    if kind is not Kind.UPSTREAM_BAD_REQUEST:
+        return kind
+    if tells_bad_key(message):
+        return Kind.UPSTREAM_AUTH
+    return Kind.CONTENT_FILTERED if _FILTERED.search(prose) else kind
 
 
 def _sentence(kind: Kind, message: str) -> str:
