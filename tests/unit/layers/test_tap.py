@@ -11,7 +11,7 @@ from tests.unit.layers.support import HELLO, ScriptedReply, a_call, card, failed
 from turnout.core.attempt import Attempt
 from turnout.core.call import Call, Reply, next_frames
 from turnout.core.errors import CallFailed, Failure, Kind
-from turnout.core.events import Failed, Finished, Started, Stop, TextDelta, Usage
+from turnout.core.events import Event, Failed, Finished, Started, Stop, TextDelta, Usage
 from turnout.core.record import LogRow
 from turnout.layers.tap import Tap
 
@@ -158,7 +158,8 @@ async def test_a_breach_of_the_grammar_never_passes_for_an_answer(
 async def test_usage_that_cannot_be(
     reported: tuple[Usage, ...], counts: tuple[int, int], estimated: int
 ) -> None:
-    events = (Started(), *reported[:1], TextDelta("12345678"), *reported[1:], Stop("stop"), Finished())
+    text, end = TextDelta("12345678"), (Stop("stop"), Finished())
+    events: list[Event] = [Started(), *reported[:1], text, *reported[1:], *end]
     rows, reply, call = await served(ScriptedReply(card("a"), events))
     await drain(reply)
     (row,) = rows
