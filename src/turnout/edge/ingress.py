@@ -38,11 +38,12 @@ from turnout.core.call import (
 from turnout.core.card import Card
 from turnout.core.clock import Clock
 from turnout.core.errors import CallFailed, Failure, Kind, fail
-from turnout.core.events import Event, Failed, Frame, fold
+from turnout.core.events import Event, Failed, Frame, Usage, fold
 from turnout.core.model import DialectName
 from turnout.edge.controls import read_controls
 from turnout.edge.conversations import Conversations
 from turnout.edge.cors import allowed, preflight, with_headers
+from turnout.edge.counting import counted, early_usage
 from turnout.edge.endpoints import ENDPOINTS, SOCKETS, Endpoint, dialect_of, find_endpoint
 from turnout.edge.front import front_page
 from turnout.edge.inside import OPERATOR, Inside
@@ -537,7 +538,10 @@ async def _folded(call: Call, reply: Reply, frames: Sequence[Frame], codec: Code
     last = events[-1] if events else None
     if isinstance(last, Failed):
         raise CallFailed(last.failure)
-    return codec.encode_answer(fold(events), _meta(call, reply.card))
+    answer = fold(events)
+    if call.outcome is not None and call.outcome.usage is not None:
+        answer = replace(answer, usage=call.outcome.usage)
+    return codec.encode_answer(answer, _meta(call, reply.card))
 
 
 def _meta(
@@ -556,10 +560,11 @@ async def _stream(
     call: Call, reply: Reply, engine: Engine, codec: Codec, scope: Scope, send: Send, framing: Framing
 ) -> None:
     card = reply.card
+    first = reply.ready()
+    early = early_usage(call, reply, first)
     if engine.annotate:
-        meta = _meta(
-            call, card, annotation(call, card, whole=False), lambda: annotation(call, card, whole=True)
-        )
+        begun = annotation(call, card, whole=False, estimated=early is not None and early.estimated)
+        meta = _meta(call, card, begun, lambda: annotation(call, card, whole=True))
     else:
         meta = _meta(call, card)
     content_type = codec.stream_content_type
@@ -569,10 +574,11 @@ async def _stream(
     head.add(b"cache-control", b"no-cache")
     head.add(b"x-accel-buffering", b"no")
     await send({"type": "http.response.start", "status": 200, "headers": head.pairs()})
-    write = _writer(call, reply, codec, meta)
+    write = _writer(call, reply, codec, meta, early)
     push = scope.get("extensions", _NO_EXTENSIONS).get("turnout.push")
     ready, arrival = reply.ready, reply.arrival
-    while (frames := ready()) or not reply.over:
+    while (frames := first or ready()) or not reply.over:
+        first = ()
         if frames and (data := write(frames)):
             if push is None:
                 await send({"type": "http.response.body", "body": data, "more_body": True})
@@ -584,15 +590,17 @@ async def _stream(
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _writer(call: Call, reply: Reply, codec: Codec, meta: Meta) -> Callable[[Sequence[Frame]], bytes]:
+def _writer(
+    call: Call, reply: Reply, codec: Codec, meta: Meta, early: Usage | None
+) -> Callable[[Sequence[Frame]], bytes]:
     if reply.streamed and reply.dialect == call.dialect:
         return codec.relay(meta).relay
-    encoder = codec.stream_encoder(meta)
+    write = counted(call, early, codec.stream_encoder(meta).encode)
 
     def encode(frames: Sequence[Frame]) -> bytes:
         if len(frames) == 1:
-            return encoder.encode(frames[0].events)
-        return encoder.encode([event for frame in frames for event in frame.events])
+            return write(frames[0].events)
+        return write([event for frame in frames for event in frame.events])
 
     return encode
 

@@ -40,6 +40,7 @@ class Annotation(Struct, frozen=True, omit_defaults=True):
     notices: tuple[NoticeText, ...] = ()
     dropped: tuple[str, ...] = ()
     simulated: bool = False
+    usage_estimated: bool = False
 
 
 _encode = msgspec.json.Encoder().encode
@@ -177,8 +178,8 @@ def should_retry(failure: Failure) -> bool | None:
     return None if failure.kind in _UNDECIDED else False
 
 
-def annotation(call: Call, card: Card, *, whole: bool) -> bytes:
-    """The `turnout` object; `whole` when the call has ended and its cost is known."""
+def annotation(call: Call, card: Card, *, whole: bool, estimated: bool = False) -> bytes:
+    """The `turnout` object; `whole` when the call has ended and its cost is known; `estimated`: are the counts so far?"""
     outcome = call.outcome if whole else None
     plan = call.plan
     cost = None if outcome is None or outcome.cost_nano is None else outcome.cost_nano / 1e9
@@ -200,6 +201,7 @@ def annotation(call: Call, card: Card, *, whole: bool) -> bytes:
             notices,
             call.dropped,
             card.simulated,
+            estimated if outcome is None else outcome.usage is not None and outcome.usage.estimated,
         )
     )
 

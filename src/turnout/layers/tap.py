@@ -6,8 +6,8 @@ breach is a defect of ours and ends the stream with an error rather than passing
 
 The row of a reply is written when whoever reads it lets go of it (`Reply.abort`): only then is it known whether it could be handed on.
 
-Usage that the provider did not report, or that a cut kept from arriving, is estimated from the text and marked as such: a stream
-that somebody stopped half-way has been paid for all the same. The tap is outermost: what it measures includes everything. It
+Usage that the provider did not report, that cannot be (no tokens beside text, a prompt of none), or that a cut kept from arriving is estimated from
+the text and marked as such: a stream that somebody stopped half-way has been paid for all the same. Zeros that follow counts do not undo them. The tap is outermost: what it measures includes everything. It
 must not change what passes.
 """
 
@@ -20,7 +20,7 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from turnout.core.call import PASSED, Call, Outcome, Plan, Reply, Service
+from turnout.core.call import PASSED, Call, Notice, Outcome, Plan, Reply, Service
 from turnout.core.card import Card
 from turnout.core.errors import CallFailed, Failure, Kind, Violation
 from turnout.core.events import (
@@ -101,6 +101,10 @@ class Tap:
     def close(self, call: Call, reply: TappedReply, failure: Failure | None) -> LogRow:
         """The row of a call whose reply ended, well or not."""
         card, usage = reply.card, reply.usage
+        if failure is None and reply.stop is not None and reply.stop.reason == "other" and call.op == "chat":
+            call.notices.append(
+                Notice("broken-off", f"{card.label} ended its answer with {reply.stop.raw[:64]!r}.")
+            )
         price = card.price
         cost: int | None
         if call.op == "count_tokens":  # no provider charges for it
@@ -111,10 +115,8 @@ class Tap:
         if call.op in PASSED and call.op != "completions":  # pictures and sound have no text to estimate from
             cost = None if price is None else counted_cost_nano(usage or _NO_TOKENS, price)
         else:
-            if usage is None or (
-                failure is not None and reply.stop is None
-            ):  # counts before the end are provisional
-                usage = _estimate(call, usage, reply.characters)
+            cut = failure is not None and reply.stop is None  # counts before the end are provisional
+            usage = _believed(call, usage, reply, cut=cut)
             cost = None if price is None else cost_nano(usage, price)
         if self._ended is not None:
             self._ended(card, failure, cost or 0)
@@ -225,23 +227,50 @@ def _status(call: Call, failure: Failure) -> int:
     return told.status if told is not None and told.dialect == call.dialect else failure.row.status
 
 
-def _estimate(call: Call, usage: Usage | None, characters: int) -> Usage:
-    output = -(-characters // CHARACTERS_PER_TOKEN)
-    if usage is not None:  # the provider told the input before the cut
-        return Usage(
-            usage.input,
-            usage.cache_read,
-            usage.cache_write_5m,
-            usage.cache_write_1h,
-            max(output, usage.output),
-            usage.reasoning,
+def _believed(call: Call, usage: Usage | None, reply: TappedReply, *, cut: bool) -> Usage:
+    """What was reported, and an estimate for what was not or cannot be. A filter that blocked the prompt may have counted nothing."""
+    output = -(-reply.characters // CHARACTERS_PER_TOKEN)
+    if usage is None:
+        return Usage(input=_prompt_estimate(call), output=output, estimated=True)
+    blocked = reply.stop is not None and reply.stop.reason in _BLOCKED
+    no_prompt = usage.prompt == 0 and not blocked
+    no_output = usage.output == 0 and output > 0 and not blocked
+    if cut or no_prompt or no_output:
+        return replace(
+            usage,
+            input=_prompt_estimate(call) if no_prompt else usage.input,
+            output=max(output, usage.output) if cut or no_output else usage.output,
             estimated=True,
         )
+    return usage
+
+
+_BLOCKED = frozenset({"content_filter", "refusal"})
+
+
+def _prompt_estimate(call: Call) -> int:
     try:
-        prompt = estimate_tokens(call.request) if call.op in _TEXT else len(call.envelope.body) // 4
+        return estimate_tokens(call.request) if call.op in _TEXT else len(call.envelope.body) // 4
     except CallFailed:
-        prompt = len(call.envelope.body) // CHARACTERS_PER_TOKEN
-    return Usage(input=prompt, output=output, estimated=True)
+        return len(call.envelope.body) // CHARACTERS_PER_TOKEN
+
+
+def _later(old: Usage | None, new: Usage) -> Usage:
+    """Each report replaces the one before it, but nothing undoes what was counted."""
+    if old is None or ((new.prompt or not old.prompt) and (new.output or not old.output)):
+        return new
+    if not new.output:
+        new = replace(new, output=old.output, reasoning=old.reasoning, output_audio=old.output_audio)
+    if not new.prompt:
+        new = replace(
+            new,
+            input=old.input,
+            cache_read=old.cache_read,
+            cache_write_5m=old.cache_write_5m,
+            cache_write_1h=old.cache_write_1h,
+            input_audio=old.input_audio,
+        )
+    return new
 
 
 class TappedReply:
@@ -305,7 +334,7 @@ class TappedReply:
                     elif kind is TextDelta:  # most of a stream
                         self.characters += len(cast(TextDelta, event).text)
                     elif kind is Usage:
-                        self.usage = cast(Usage, event)
+                        self.usage = _later(self.usage, cast(Usage, event))
                     elif kind is Stop:
                         self.stop = cast(Stop, event)
                     else:

@@ -24,7 +24,7 @@ from turnout.core.call import PASSED, Call, Reply
 from turnout.core.card import Card
 from turnout.core.errors import CallFailed, Failure, Kind, Told, fail
 from turnout.core.events import CONTENT_TYPES, Event, Failed, Finished, Frame, Started, Stop, Usage
-from turnout.core.model import DialectName, Request
+from turnout.core.model import DialectName, Request, ToolResult
 from turnout.upstream.catalog import Route
 from turnout.upstream.fetching import Fetcher
 from turnout.upstream.media import with_media
@@ -106,6 +106,10 @@ class Upstream:
             return _whole(body, route, call, attempt, calls)
         except TransportError as error:
             raise CallFailed(self._or_late(_transport_failure(error, route, False), call)) from None
+        except EmptyCompletion as empty:
+            if _told_a_tool(call):
+                return empty.reply
+            raise
         except CallFailed as error:
             error.failure = self._or_late(error.failure, call)
             raise
@@ -345,6 +349,17 @@ def _is_empty(events: Sequence[Event]) -> bool:
         if kind in CONTENT_TYPES or (kind is Stop and event.reason in _ENDS_EMPTY):  # type: ignore[union-attr]
             return False
     return True
+
+
+def _told_a_tool(call: Call) -> bool:
+    """Is the last word of the conversation a tool's result? Then a model may have nothing to add, and silence is its answer."""
+    if call.op != "chat":
+        return False
+    try:
+        messages = call.request.messages
+    except CallFailed:
+        return False
+    return bool(messages) and any(type(part) is ToolResult for part in messages[-1].content)
 
 
 def _empty(route: Route) -> Failure:

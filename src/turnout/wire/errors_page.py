@@ -130,7 +130,7 @@ SENTENCES: Mapping[Kind, tuple[str, str]] = {
     Kind.UPSTREAM_ERROR: ("The provider failed (a 5xx).", "Try again; add a fallback."),
     Kind.STREAM_ERROR: ("The provider sent an error inside a reply of status 200.", "Try again."),
     Kind.EMPTY: (
-        "The provider answered with nothing. If nobody does better, the empty answer is passed on with the notice `empty`.",
+        "The provider answered with nothing. If nobody does better, the empty answer is passed on with the notice `empty`; a model that broke off is an error.",
         "Try again, or raise `max_tokens`.",
     ),
     Kind.CONNECT: ("No connection to the provider, or it was lost while sending.", "Operator: check `base_url`, network and proxy."),

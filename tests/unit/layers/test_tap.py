@@ -11,7 +11,7 @@ from tests.unit.layers.support import HELLO, ScriptedReply, a_call, card, failed
 from turnout.core.attempt import Attempt
 from turnout.core.call import Call, Reply, next_frames
 from turnout.core.errors import CallFailed, Failure, Kind
-from turnout.core.events import Failed, Finished, Started, TextDelta, Usage
+from turnout.core.events import Event, Failed, Finished, Started, Stop, TextDelta, Usage
 from turnout.core.record import LogRow
 from turnout.layers.tap import Tap
 
@@ -140,3 +140,37 @@ async def test_a_breach_of_the_grammar_never_passes_for_an_answer(
     reply.abort()
     assert [row.error for row in rows] == ["internal"]
     assert isinstance(seen[-1], Failed)
+
+
+@pytest.mark.parametrize(
+    ("reported", "counts", "estimated"),
+    [
+        ((Usage(),), (True, 2), 1),  # all zeros beside text
+        ((Usage(output=9),), (True, 9), 1),  # no prompt
+        ((Usage(input=1000),), (1000, 2), 1),  # text without output
+        ((Usage(input=1000, output=9), Usage()), (1000, 9), 0),  # later zeros
+        ((Usage(input=1000, output=1), Usage(output=9)), (1000, 9), 0),
+        ((Usage(input=10, cache_read=990, output=1), Usage(output=9)), (10, 9), 0),
+        ((Usage(input=1000, output=1), Usage(input=900, output=9)), (900, 9), 0),
+    ],
+    ids=str,
+)
+async def test_usage_that_cannot_be(
+    reported: tuple[Usage, ...], counts: tuple[int, int], estimated: int
+) -> None:
+    text, end = TextDelta("12345678"), (Stop("stop"), Finished())
+    events: list[Event] = [Started(), *reported[:1], text, *reported[1:], *end]
+    rows, reply, call = await served(ScriptedReply(card("a"), events))
+    await drain(reply)
+    (row,) = rows
+    assert row.input_tokens == counts[0] or (counts[0] is True and row.input_tokens), row.input_tokens
+    assert (row.output_tokens, row.usage_estimated) == (counts[1], estimated)
+    assert call.outcome is not None and call.outcome.usage is not None
+    assert call.outcome.usage.cache_read == max(usage.cache_read for usage in reported)
+
+
+async def test_what_a_filter_blocked_may_count_nothing() -> None:
+    events = (Started(), Usage(), TextDelta("Blocked."), Stop("content_filter"), Finished())
+    rows, reply, _ = await served(ScriptedReply(card("a"), events))
+    await drain(reply)
+    assert (rows[0].input_tokens, rows[0].usage_estimated) == (0, 0)

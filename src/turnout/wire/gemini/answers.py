@@ -54,7 +54,8 @@ def decode_answer(body: bytes) -> tuple[Event, ...]:
         if chunk.candidates is None and not given(chunk.prompt_feedback) and chunk.usage_metadata is None:
             return (Failed(malformed("The provider's reply is not a response of this dialect.")),)
         reader = Reader()
-        return (*reader.events(chunk, body), *reader.rest(), Finished())
+        events = reader.events(chunk, body)
+        return tuple(events) if type(events[-1]) is Failed else (*events, *reader.rest(), Finished())
     except UNREADABLE:
         return (Failed(malformed("The provider's reply cannot be read.")),)
 

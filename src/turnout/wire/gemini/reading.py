@@ -14,9 +14,11 @@ from datetime import datetime
 import msgspec
 from msgspec import Raw, Struct
 
+from turnout.core.errors import Failure, Kind
 from turnout.core.events import (
     AudioDelta,
     Event,
+    Failed,
     OpaqueBlock,
     ReasoningDelta,
     ReasoningRedacted,
@@ -28,7 +30,7 @@ from turnout.core.events import (
 )
 from turnout.wire.gemini.marks import DIALECT, EMPTY_MARK, TEXT_MARK, fingerprint, made_id, unseal
 from turnout.wire.gemini.partial import Arguments, Fragment
-from turnout.wire.gemini.reasons import decode_block, decode_stop, reason_word
+from turnout.wire.gemini.reasons import decode_block, decode_stop, is_fault, reason_word
 from turnout.wire.gemini.usage import WireUsage, canonical
 
 CANDIDATE_KIND = "candidate."
@@ -138,7 +140,7 @@ def _says_more(candidate: _Candidate) -> bool:
 class _Choice:
     """Where a candidate's content stands."""
 
-    __slots__ = ("arguments", "beside", "ended", "index", "kind")
+    __slots__ = ("arguments", "beside", "ended", "index", "kind", "said")
 
     def __init__(self) -> None:
         self.index = -1  # number of the block that was opened last
@@ -148,16 +150,18 @@ class _Choice:
             str, Raw
         ] = {}  # what was said beside the content; chunks repeat it, the last counts
         self.ended = False
+        self.said = False  # is there more than thoughts?
 
 
 class Reader:
-    """Chunks of one reply, in order."""
+    """Chunks of one reply, in order. A model that breaks off before it said anything has failed: `Failed` is the last event then."""
 
-    __slots__ = ("_calls", "_choices", "_id", "blocked", "started")
+    __slots__ = ("_broken_off", "_calls", "_choices", "_id", "blocked", "started")
 
     def __init__(self) -> None:
         self.started = False
         self.blocked = False
+        self._broken_off = ""
         self._id = ""
         self._calls = 0
         self._choices: dict[int, _Choice] = {}
@@ -184,6 +188,12 @@ class Reader:
             self._prompt_feedback(chunk, events)
         if chunk.usage_metadata is not None and (usage := canonical(chunk.usage_metadata)) is not None:
             events.append(usage)
+        if self._broken_off and not any(choice.said for choice in self._choices.values()):
+            word = self._broken_off
+            failure = Failure(
+                Kind.EMPTY, f"The model broke off without an answer ({word}).", provider_code=word
+            )
+            events.append(Failed(failure))
         return events
 
     def _prompt_feedback(self, chunk: Chunk, events: list[Event]) -> None:
@@ -216,6 +226,8 @@ class Reader:
             if choice.index >= 0 or stop.reason not in ("stop", "other"):
                 self._beside(choice, number, events)
             events.append(stop)
+            if is_fault(word):
+                self._broken_off = word
 
     def _beside(self, choice: _Choice, number: int, events: list[Event]) -> None:
         for name, raw in choice.beside.items():
@@ -299,6 +311,7 @@ class Reader:
     def _block(self, choice: _Choice, kind: str, number: int, events: list[Event]) -> int:
         """Number of the block that a piece of this kind belongs to."""
         choice.ended = False
+        choice.said = choice.said or kind not in ("thought", "proof")
         if choice.arguments is not None:
             self._end_call(choice, number, events)
         if kind not in ("text", "thought") or choice.kind != kind:

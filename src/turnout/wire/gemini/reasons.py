@@ -36,6 +36,19 @@ _OTHER_WORDS = frozenset(
         "ESCALATION",
     }
 )
+_FAULTS = frozenset(
+    {
+        "MALFORMED_FUNCTION_CALL",
+        "UNEXPECTED_TOOL_CALL",
+        "TOO_MANY_TOOL_CALLS",
+        "MISSING_THOUGHT_SIGNATURE",
+        "MALFORMED_RESPONSE",
+        "IMAGE_OTHER",
+        "NO_IMAGE",
+        "OTHER",
+        "LANGUAGE",
+    }
+)
 _NUMBERS: Mapping[int, str] = MappingProxyType(
     {1: "STOP", 2: "MAX_TOKENS", 3: "SAFETY", 4: "RECITATION", 5: "OTHER"}
 )  # those on which Google AI and Vertex agree
@@ -63,6 +76,11 @@ def reason_word(word: str | int | None) -> str:
 def decode_stop(word: str, choice: int) -> Stop:
     """A word that nobody knows yet is `other` and kept in `raw`."""
     return Stop(_FROM_WIRE.get(word, "other"), word, None, choice)
+
+
+def is_fault(word: str) -> bool:
+    """Did the model break off, rather than end? Where nothing was said before, that is a failure and no answer."""
+    return word in _FAULTS
 
 
 def decode_block(word: str) -> Stop:

@@ -95,7 +95,10 @@ class Decoder:
             chunk = read_chunk(data)
             if len(chunk.error) and given(chunk.error):
                 return self._end(Failed(decode_stream_failure(bytes(chunk.error))))
-            return tuple(self._reader.events(chunk, data))
+            events = self._reader.events(chunk, data)
+            if events and type(events[-1]) is Failed:
+                return (*events[:-1], *self._end(events[-1]))
+            return tuple(events)
         except UNREADABLE:
             return self._end(Failed(_UNREADABLE_CHUNK))
 

@@ -1,7 +1,8 @@
 """Token counts in this dialect's many spellings, as price classes, and back.
 
 Providers of this dialect do not agree on what includes what. The rules below were found on recorded traffic and are applied in one
-place: cached tokens are part of the prompt unless they are more than it; written ones never overlap read ones; audio that only
+place: cached tokens are part of the prompt unless they are more than it, or the total is the sum of all (Portkey: the prompt is what
+is beside them); written ones never overlap read ones; audio that only
 the total knows of is part of the prompt (Mistral), other tokens that only it knows of are output; reasoning that is more than the
 completion comes on top of it; `num_cached_tokens` may count the provider's own prompt, too.
 """
@@ -111,7 +112,13 @@ def decode_usage(wire: object) -> Usage | None:
         reasoning = _count(details.get("reasoning_tokens"))
         audio_out = _count(details.get("audio_tokens"))
     reasoning = reasoning or _count(wire.get("reasoning_tokens"))
-    if cached > prompt:
+    beside = total - prompt - output  # what the total knows of and the two counts do not
+    if cached and beside > 0 and beside - cached - written in (0, reasoning):
+        fresh, prompt = prompt, prompt + cached + written
+    elif cached and beside == cached:
+        written = min(written, prompt)
+        fresh, prompt = prompt - written, prompt + cached
+    elif cached > prompt:
         fresh, written = prompt, 0
     else:
         written = min(written, prompt - cached)
