@@ -320,6 +320,9 @@ class Call:
     @property
     def tries(self) -> int:
         """How often a provider was asked."""
+        attempts = self.attempts
+        if len(attempts) == 1 and not attempts[0].resent_ns:
+            return 1
         return sum([2 if attempt.resent_ns else 1 for attempt in self.attempts])
 
     def overhead_ns(self, now_ns: int) -> int:

@@ -21,7 +21,7 @@ from turnout.core.card import Card
 from turnout.core.errors import Failure, Kind
 from turnout.resilience.breaker import Breaker, BreakerPolicy
 from turnout.resilience.concurrency import Limit
-from turnout.resilience.latency import SAMPLES_FOR_QUANTILES, Series
+from turnout.resilience.latency import SAMPLES_FOR_QUANTILES, SLOW_FLOOR_MS, Series
 
 PAUSE_S_MAX = 60.0  # of a provider's Retry-After
 RECORDS_MAX = 4_096
@@ -170,7 +170,7 @@ class Board:
         if self.well(card):
             series.add(ms)
             record.breaker.succeeded(now)
-            if self.policy.slow_factor and series.is_slow(self.policy.slow_factor):
+            if ms > SLOW_FLOOR_MS and self.policy.slow_factor and series.is_slow(self.policy.slow_factor):
                 self._call_slow(card, record, now)
             return
         for one in self._behind(card):

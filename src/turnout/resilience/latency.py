@@ -51,7 +51,8 @@ class Series:
             self._at = (self._at + 1) % SAMPLES_KEPT
         self._follow(ms)
         self._since += 1
-        if self._since >= RECOMPUTED_EVERY and len(self._samples) >= SAMPLES_FOR_QUANTILES:
+        kept = len(self._samples)
+        if kept >= SAMPLES_FOR_QUANTILES and self._since >= max(RECOMPUTED_EVERY, kept // 4):
             self._since = 0
             ordered = sorted(self._samples)
             self.p50 = ordered[len(ordered) // 2]

@@ -41,8 +41,9 @@ _OUTPUT_FIELDS = (
     "generationConfig",
     "generation_config",
 )
-_TELLING = frozenset({"contents", "tools", "functions", *_OUTPUT_FIELDS})
-"""Members that limit the output, or hold parts and tools without a `type`: everywhere else a part, a tool or a format has one."""
+_OUTPUT_NAMES = frozenset(_OUTPUT_FIELDS)
+_UNTYPED = frozenset({"contents", "tools", "functions", "generationConfig", "generation_config"})
+"""Members that hold parts, tools and formats without a `type`: everywhere else these have one."""
 _ANY_MEDIA = tuple(word for words in _MEDIA.values() for word in words)
 
 
@@ -58,12 +59,17 @@ class Probe(Struct, frozen=True):
         body, fields = envelope.body, envelope.fields
         if len(body) > self.body_bytes:
             return False
-        if fields.keys().isdisjoint(_TELLING):
-            return b'"type"' not in body or self._has_no_word(body)
-        return self._holds_output(fields, len(body)) and self._has_no_word(body)
+        names = fields.keys()
+        if not names.isdisjoint(_OUTPUT_NAMES) and not self._holds_output(fields, len(body)):
+            return False
+        typed = b'"type"' in body or not names.isdisjoint(_UNTYPED)
+        return not typed or self._has_no_word(body)
 
     def _has_no_word(self, body: bytes) -> bool:
-        return all(word not in body for word in self.words)
+        for word in self.words:  # noqa: SIM110 - a loop, for speed: every request to a model by name passes here
+            if word in body:
+                return False
+        return True
 
     def _holds_output(self, fields: Mapping[str, Raw], body_bytes: int) -> bool:
         output = _output_asked(fields)
@@ -106,8 +112,8 @@ def _lacks(card: Card, need: Capability) -> bool:
 def _output_asked(fields: Mapping[str, Raw]) -> int | None:
     """Tokens, 0 where no limit is set; `None` where it cannot be told at a glance."""
     asked = 0
-    for name in _OUTPUT_FIELDS:
-        text = bytes(fields.get(name, b"null"))
+    for name in fields.keys() & _OUTPUT_NAMES:
+        text = bytes(fields[name])
         if text.isdigit() and len(text) < 10:
             asked = max(asked, int(text))
         elif text != b"null":

@@ -29,7 +29,6 @@ class Reference(Struct, frozen=True):
 
 
 _ESCAPED_LETTER = re.compile(rb"\\u00[2-7]")
-_STORE_URI = re.compile(rb"(?:gs|s3):\\?/|\bfiles\\?/", re.IGNORECASE)
 _FILES_API = re.compile(r"https?://[^/]+/(?:upload/)?v\d\w*/files/[^/]+\Z", re.IGNORECASE)
 _WORDS: dict[
     DialectName, re.Pattern[bytes]
@@ -116,8 +115,10 @@ def _may_refer(dialect: DialectName, body: bytes) -> bool:
         return True
     if b"\\" in body and _ESCAPED_LETTER.search(body) is not None:
         return True
-    if b"/" in body and _STORE_URI.search(body) is not None:
-        return True
+    if b"/" in body:  # plain searches: a pattern of these words takes 20 µs for a KB, this one
+        lower = body.lower()
+        if b"gs:" in lower or b"s3:" in lower or b"files" in lower:
+            return True
     return dialect == "openai_responses" and _has_bare_item(body)
 
 
