@@ -1,4 +1,4 @@
-"""Turnout: every request to the cheapest model that will do the job, inside the caller's rules and money.
+"""Turnout: every request to a model that will do the job, inside the caller's rules and money.
 
 The public names of the library; each is imported when it is first used, so that `import turnout` alone costs nothing.
 """

@@ -32,9 +32,11 @@ from turnout.core.model import (
     Url,
 )
 from turnout.wire.codec import Target
-from turnout.wire.fitting import FORMS, NO_RESULT, Called, Returning, ReturningDecoder, fit, form_of, short
+from turnout.wire.fitting import FORMS, NO_RESULT, fit, form_of, short
 from turnout.wire.free_text import TextReader
+from turnout.wire.losses import FITTED
 from turnout.wire.registry import PROVIDERS
+from turnout.wire.tool_forms import Called, Returning, ReturningDecoder
 
 TARGETS: tuple[DialectName, ...] = get_args(DialectName)
 NAMES = ["f", "mcp__" + "a" * 70, "mcp__" + "a" * 69 + "b", "naïve tool", "9lives", "a.b/c", "x" * 64]
@@ -99,6 +101,7 @@ def test_every_target_gets_a_lawful_conversation(dialect: DialectName, request: 
     target = Target("m")
     form = form_of(dialect, target)
     fitted = fit(request, dialect, target)
+    assert set(fitted.dropped) <= FITTED.keys(), "a loss that docs/dialects.md does not name"
     messages = fitted.request.messages
     _results_follow(messages)
     for number, message in enumerate(messages):

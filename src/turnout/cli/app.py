@@ -15,7 +15,7 @@ from turnout import __version__
 
 app = typer.Typer(
     name="turnout",
-    help="Send every request to the cheapest model that will do the job, and keep answering when providers fail.",
+    help="Send every request to a model that will do the job, within the rules and the money, and keep answering when providers fail.",
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )

@@ -33,7 +33,8 @@ from turnout.upstream.sockets import Sockets
 from turnout.upstream.telling import limits_in, masked, owned, told_headers
 from turnout.upstream.transport import Response, Timeouts, Transport, TransportError
 from turnout.wire.codec import EmbeddingCodec, Encoded, StreamDecoder
-from turnout.wire.fitting import Called, Returning, ReturningDecoder, fit
+from turnout.wire.fitting import fit
+from turnout.wire.tool_forms import Called, Returning, ReturningDecoder
 
 _TOLD_BYTES_MAX = 64 * 1024
 _JSON_TYPE = b"content-type: application/json\r\n"

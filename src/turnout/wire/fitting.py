@@ -20,20 +20,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import groupby, pairwise
+from itertools import groupby
 from types import MappingProxyType
 
-import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 from msgspec.structs import replace
 
-from turnout.core.errors import Failure
-from turnout.core.events import Event, Finished, Frame, Stop, ToolDelta, ToolStart
 from turnout.core.model import (
     Audio,
-    CacheControl,
     DialectName,
     Document,
     Image,
@@ -50,8 +46,9 @@ from turnout.core.model import (
     Url,
 )
 from turnout.wire.anthropic.marks import input_object, is_object
-from turnout.wire.codec import StreamDecoder, Target
-from turnout.wire.free_text import TextReader, arguments_of, function_of
+from turnout.wire.cache_marks import marked
+from turnout.wire.codec import Target
+from turnout.wire.tool_forms import Called, as_functions
 
 NO_RESULT = "No result of this call was recorded."
 DIGEST = 8
@@ -93,14 +90,6 @@ _ANY = Form(name_max=None)
 _SYSTEM_ANYWHERE = "developer_role"  # the quirk of those who made the format, and take it as it is specified
 
 
-class Called(Struct, frozen=True):
-    """What a tool is to its caller: its name, the group in which it stands, and whether it takes free text."""
-
-    name: str
-    namespace: str | None = None
-    custom: bool = False
-
-
 class Fitted(Struct, frozen=True):
     """`calls` maps what a tool is called at the provider to what it is to its caller, where these differ."""
 
@@ -129,7 +118,7 @@ def fit(request: Request, dialect: DialectName, target: Target) -> Fitted:
     lost: dict[str, None] = {}
     given: dict[str, Called] = {}
     if dialect != "openai_responses":
-        request = _as_functions(request, given, takes_text=_SYSTEM_ANYWHERE in target.quirks)
+        request = as_functions(request, given, takes_text=_SYSTEM_ANYWHERE in target.quirks)
     names = _aliases(request, form)
     messages: Sequence[Message] = _said(_media(request.messages), form)
     messages = _answered(messages, lost)
@@ -140,7 +129,7 @@ def fit(request: Request, dialect: DialectName, target: Target) -> Fitted:
     fitted = replace(request, messages=tuple(messages), tools=tools)
     fitted = _labels(fitted, names, form)
     if form.marks is not None:
-        fitted = _marked(fitted, form.marks, lost)
+        fitted = marked(fitted, form.marks, lost)
     back = {
         alias: given.get(name) or Called(name)
         for name, alias in names.items()
@@ -161,89 +150,6 @@ def _is_plain(request: Request) -> bool:
         if type(part) is not Text or part.cache is not None or not part.text or part.text.isspace():
             return False
     return True
-
-
-# -- tools of other forms
-class _Inner(Struct):
-    type: str = "function"
-    name: str = ""
-    description: str | None = None
-    parameters: Raw = Raw(b"null")
-    strict: bool | None = None
-
-
-class _Group(Struct):
-    name: str
-    tools: list[Raw] = []
-
-
-_group = msgspec.json.Decoder(_Group)
-_inner = msgspec.json.Decoder(_Inner)
-_members = msgspec.json.Decoder(dict[str, Raw])
-
-
-def _as_functions(request: Request, given: dict[str, Called], *, takes_text: bool) -> Request:
-    """Tools of free text and groups as plain functions, in what is offered and in what was called. `given` is filled."""
-    tools: list[Tool | OpaqueTool] = []
-    for tool in request.tools:
-        if isinstance(tool, OpaqueTool) and tool.kind == "custom" and not takes_text:
-            made = _text_function(tool.raw, None, given)
-            tools.append(made or tool)
-        elif isinstance(tool, OpaqueTool) and tool.kind == "namespace":
-            tools += _ungrouped(tool, given)
-        else:
-            tools.append(tool)
-    messages = tuple([_functions_called(message, takes_text=takes_text) for message in request.messages])
-    return replace(request, tools=tuple(tools), messages=messages)
-
-
-def _text_function(raw: Raw, group: str | None, given: dict[str, Called]) -> Tool | None:
-    tool = function_of(raw)
-    if tool is None:
-        return None
-    name = _full(tool.name, group)
-    given[name] = Called(tool.name, group, custom=True)
-    return replace(tool, name=name)
-
-
-def _ungrouped(tool: OpaqueTool, given: dict[str, Called]) -> list[Tool | OpaqueTool]:
-    try:
-        group = _group.decode(tool.raw)
-        inner = [(_inner.decode(raw), raw) for raw in group.tools]
-    except (msgspec.MsgspecError, RecursionError):
-        return [tool]
-    out: list[Tool | OpaqueTool] = []
-    for one, raw in inner:
-        if one.type == "custom":
-            plain = {name: value for name, value in _members.decode(raw).items() if name != "type"}
-            made = _text_function(Raw(msgspec.json.encode({"custom": plain})), group.name, given)
-            out += [made] if made is not None else []
-        elif one.name:
-            name = _full(one.name, group.name)
-            given[name] = Called(one.name, group.name)
-            schema = None if bytes(one.parameters) == b"null" else one.parameters
-            out.append(Tool(name, one.description, schema, one.strict))
-    return out
-
-
-def _full(name: str, group: str | None) -> str:
-    return name if group is None else f"{group}__{name}"
-
-
-def _functions_called(message: Message, *, takes_text: bool) -> Message:
-    if not any(isinstance(p, ToolCall) and (p.custom or p.namespace) for p in message.content):
-        return message
-    content = tuple([_function_called(part, takes_text=takes_text) for part in message.content])
-    return replace(message, content=content)
-
-
-def _function_called(part: Part, *, takes_text: bool) -> Part:
-    if not isinstance(part, ToolCall):
-        return part
-    custom = part.custom and (takes_text and part.namespace is None)
-    arguments = arguments_of(part.arguments) if part.custom and not custom else part.arguments
-    name = _full(part.name, part.namespace)
-    return replace(part, name=name, namespace=None, custom=custom, arguments=arguments)
 
 
 # -- media
@@ -513,123 +419,3 @@ def _labels(request: Request, names: Mapping[str, str], form: Form) -> Request:
 
 
 _LABEL = Form()
-
-
-# -- prompt-cache marks
-def _marked(request: Request, most: int, lost: dict[str, None]) -> Request:
-    """At most so many, the last ones of the prefix (tools, system, conversation); no longer life after a shorter one."""
-    marks = [part.cache for part in _markable(request) if part.cache is not None]
-    if not marks:
-        return request
-    surplus = len(marks) + (request.params.cache is not None) - most
-    out_of_order = any(later.ttl == "1h" and earlier.ttl == "5m" for earlier, later in pairwise(marks))
-    if surplus <= 0 and not out_of_order:
-        return request
-    lost["cache_control.marks"] = None
-    seen = 0
-    short_lived = False
-
-    def kept(cache: CacheControl | None) -> CacheControl | None:
-        nonlocal seen, short_lived
-        if cache is None:
-            return None
-        seen += 1
-        if seen <= surplus:
-            return None
-        short_lived = short_lived or cache.ttl == "5m"
-        return CacheControl("5m") if short_lived else cache
-
-    tools = tuple([replace(t, cache=kept(t.cache)) if isinstance(t, Tool) else t for t in request.tools])
-    system = [m for m in request.messages if m.role in ("system", "developer")]
-    fixed = {id(m): _remark(m, kept) for m in [*system, *[m for m in request.messages if m not in system]]}
-    return replace(request, tools=tools, messages=tuple([fixed[id(m)] for m in request.messages]))
-
-
-_Markable = Tool | Text | Image | Document | ToolCall | ToolResult
-
-
-def _markable(request: Request) -> list[_Markable]:
-    tools: list[_Markable] = [tool for tool in request.tools if isinstance(tool, Tool)]
-    system = [m for m in request.messages if m.role in ("system", "developer")]
-    rest = [m for m in request.messages if m.role not in ("system", "developer")]
-    parts: list[_Markable] = [
-        part
-        for message in (*system, *rest)
-        for part in message.content
-        if isinstance(part, Text | Image | Document | ToolCall | ToolResult)
-    ]
-    return tools + parts
-
-
-def _remark(message: Message, kept: Callable[[CacheControl | None], CacheControl | None]) -> Message:
-    content = tuple(
-        [
-            replace(part, cache=kept(part.cache))
-            if isinstance(part, Text | Image | Document | ToolCall | ToolResult)
-            else part
-            for part in message.content
-        ]
-    )
-    return replace(message, content=content)
-
-
-# -- the way back
-class Returning:
-    """Events of one reply with the caller's tools in them again."""
-
-    __slots__ = ("_calls", "_texts")
-
-    def __init__(self, calls: Mapping[str, Called]) -> None:
-        self._calls = calls
-        self._texts: dict[tuple[int, int], TextReader] = {}  # of open calls of free text, by choice and index
-
-    def returned(self, events: Sequence[Event]) -> tuple[Event, ...]:
-        out: list[Event] = []
-        for event in events:
-            if isinstance(event, ToolStart):
-                out.append(self._started(event))
-            elif isinstance(event, ToolDelta) and (event.choice, event.index) in self._texts:
-                text = self._texts[event.choice, event.index].feed(event.arguments)
-                if text:
-                    out.append(replace(event, arguments=text))
-            else:
-                if self._texts and isinstance(event, Stop | Finished):
-                    out += self._rest()
-                out.append(event)
-        return tuple(out)
-
-    def _started(self, start: ToolStart) -> ToolStart:
-        called = self._calls.get(start.name)
-        if called is None:
-            return start
-        if called.custom:
-            self._texts[start.choice, start.index] = TextReader()
-        return replace(start, name=called.name, namespace=called.namespace, custom=called.custom)
-
-    def _rest(self) -> list[Event]:
-        """Of calls whose arguments had another form."""
-        texts, self._texts = self._texts, {}
-        ends = [(key, reader.end()) for key, reader in texts.items()]
-        return [ToolDelta(index, text, choice) for (choice, index), text in ends if text]
-
-
-_TOUCHED = frozenset({ToolStart, ToolDelta, Stop, Finished})
-
-
-class ReturningDecoder:
-    """A provider's decoder whose events have the caller's tools in them. See `wire.codec.StreamDecoder`."""
-
-    def __init__(self, decoder: StreamDecoder, calls: Mapping[str, Called]) -> None:
-        self._decoder = decoder
-        self._returning = Returning(calls)
-
-    def feed(self, data: bytes) -> list[Frame]:
-        return [self._frame(frame) for frame in self._decoder.feed(data)]
-
-    def eof(self, failure: Failure | None) -> list[Frame]:
-        return [self._frame(frame) for frame in self._decoder.eof(failure)]
-
-    def _frame(self, frame: Frame) -> Frame:
-        if _TOUCHED.isdisjoint(map(type, frame.events)):
-            return frame
-        return Frame(frame.raw, self._returning.returned(frame.events))

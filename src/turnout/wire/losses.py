@@ -394,6 +394,15 @@ LOSSES: tuple[Loss, ...] = (
     Loss("ollama", "verbosity", "no such parameter"),
 )
 
+FITTED: Mapping[str, str] = {
+    "cache_control.marks": "the target takes four marks: the last four of the prefix stay, and none lives longer than one before it",
+    "messages.system_position": "the target takes one system message, and that first: later ones become the user's text where they stood",
+    "tool_calls.arguments": "arguments that are no JSON object are wrapped in one",
+    "tool_calls.unanswered": "a call that nobody answered is closed, because no provider takes it open",
+    "tool_results.orphaned": "a result whose call is not in the conversation becomes text",
+}
+"""What `wire.fitting` changes before any encoder sees the request: field → reason. The same for every target that needs it."""
+
 _SAME_BODY: Mapping[DialectName, DialectName] = {"bedrock_anthropic": "anthropic"}
 """Dialects that carry another one's body, and lose what it loses."""
 

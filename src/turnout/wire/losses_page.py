@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from turnout.core.model import DialectName
-from turnout.wire.losses import LOSSES
+from turnout.wire.losses import FITTED, LOSSES
 
 _TITLES: dict[DialectName, str] = {
     "openai_chat": "To a provider that speaks OpenAI chat completions",
@@ -28,8 +28,20 @@ header `x-turnout-dropped` and `turnout.dropped` name the fields. These are all 
 """
 
 
+_FITTED = """
+## To every provider that needs it
+
+Before it is translated, a request is fitted to its target. Names of tools and ids that are too long, or hold letters that the target refuses, get a stable
+short form, and the caller gets his own back; tools of free text and groups of tools become functions, and come back in their caller's
+form; results are put right after their calls; blank texts beside others are left out. Nothing is lost by these. What is:
+
+| field | what becomes of it |
+|---|---|
+"""
+
+
 def page() -> str:
-    parts = [_HEAD]
+    parts = [_HEAD, _FITTED, *[f"| `{field}` | {reason} |\n" for field, reason in FITTED.items()]]
     for target, title in _TITLES.items():
         rows = [loss for loss in LOSSES if loss.target == target]
         if not rows:
