@@ -133,7 +133,6 @@ CLIENTS: tuple[Client, ...] = (
         "aider",
         ("aider-chat==0.86.2",),
         (Spoken("chat", ("text", "streaming", "error")),),
-        fails_with_auto="aider sends a temperature of 0, which is relayed even when `auto` chooses a model that refuses it.",
         notes=(
             "aider edits by text and offers no tools. Verified with the `whole` edit format, which the simulated models can produce: an edit "
             "is applied to the file and committed; `text` is the same without streaming.",

@@ -145,13 +145,13 @@ def same_arguments(one: Tool, other: Tool) -> bool:
 
 def tokens(one: Tokens, other: Tokens, client: Dialect) -> list[str]:
     """Class by class. A dialect that knows no cache writes tells them as fresh input. Where the provider told nothing of a class that
-    every reply has, an estimate may stand in its place: clients whose context meters go by it must not be told that it is nothing."""
+    every reply has, or zero, an estimate may stand in its place: clients whose context meters go by it must not be told that it is nothing."""
     if client in _NO_CACHE_WRITES and (one.input is not None or one.cache_write):
         one = structs.replace(one, input=(one.input or 0) + (one.cache_write or 0), cache_write=0)
     out = []
     for name in Tokens.__struct_fields__:
         wanted, found = getattr(one, name), getattr(other, name)
-        if wanted is None and name in _ESTIMATED:
+        if not wanted and name in _ESTIMATED:
             continue
         if (wanted or 0) != (found or 0):
             out.append(f"{name} tokens: {wanted} → {found}")

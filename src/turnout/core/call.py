@@ -249,6 +249,7 @@ class Call:
         "envelope",
         "forward",
         "id",
+        "kept",
         "name",
         "native",
         "notices",
@@ -295,6 +296,7 @@ class Call:
         self.refers: Failure | None = (
             None  # how a provider ends it that keeps what it refers to, and not for all
         )
+        self.kept = False  # may the client refer to the reply later, by what `name` says?
         self.name: Callable[[Card, str], str] | None = (
             None  # the id of a reply that can be referred to later, from its provider's
         )

@@ -594,7 +594,8 @@ def _writer(
     call: Call, reply: Reply, codec: Codec, meta: Meta, early: Usage | None
 ) -> Callable[[Sequence[Frame]], bytes]:
     if reply.streamed and reply.dialect == call.dialect:
-        return codec.relay(meta).relay
+        # What nobody can refer to later keeps its provider's bytes, even where these tell one reply by several ids.
+        return codec.relay(meta if call.kept else replace(meta, name=None)).relay
     write = counted(call, early, codec.stream_encoder(meta).encode)
 
     def encode(frames: Sequence[Frame]) -> bytes:

@@ -82,7 +82,7 @@ def watched(call: Call, turn: Turn, scope: Scope, send: Send) -> tuple[Scope, Se
     The response's id is settled here as well (`call.name`), remembered or not.
     """
     watch = _Watch(call, turn, send)
-    call.name = watch.name
+    call.name, call.kept = watch.name, turn.memory is not None
     if turn.memory is None:
         return scope, send
     extensions = dict(scope.get("extensions", {}))

@@ -67,7 +67,7 @@ SIM_MODELS: tuple[SimModel, ...] = (
     SimModel("openai", "gpt-4o-transcribe", 600, 100, 16_000, 2_000, does="transcriptions"),
     SimModel("anthropic", "claude-opus-5-5", 1_300, 45, 1_000_000, 128_000, 2, "signed"),
     SimModel("anthropic", "claude-sonnet-5-5", 800, 70, 1_000_000, 128_000, 2, "signed"),
-    SimModel("anthropic", "claude-sonnet-4-6", 800, 70, 1_000_000, 64_000, 1, "signed"),
+    SimModel("anthropic", "claude-sonnet-4-6", 800, 70, 1_000_000, 128_000, 1, "signed"),
     SimModel("anthropic", "claude-haiku-4-5", 450, 130, 200_000, 64_000, 0, "signed"),
     SimModel("groq", "openai/gpt-oss-120b", 180, 280, 131_072, 65_536, 1),
     SimModel("groq", "openai/gpt-oss-20b", 120, 600, 131_072, 65_536, 0),

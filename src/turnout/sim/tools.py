@@ -19,6 +19,7 @@ from turnout.sim.text import arithmetic, entities, names, quoted, words
 
 CALLS_MAX = 8
 DESCRIPTION_WORDS_MIN = 2
+WORDS_A_SHARED_ONE = 10  # a long description shares a word or two with any question
 _VERBS = frozenset(
     "a an and api by call check compute create current data delete do execute fetch find for from get info information list lookup make "
     "my of on or query read run search send set show the to tool update use value with".split()
@@ -55,9 +56,10 @@ def _wanted(ask: Ask) -> list[Offered]:
     meant = [tool for tool in ask.tools if _nouns(tool.name) & spoken]
     if meant:
         return meant
-    scored = [(len(_nouns(tool.description) & spoken), -number) for number, tool in enumerate(ask.tools)]
-    score, number = max(scored)
-    return [ask.tools[-number]] if score >= DESCRIPTION_WORDS_MIN or ask.choice == "required" else []
+    described = [_nouns(tool.description) for tool in ask.tools]
+    score, number = max((len(nouns & spoken), -number) for number, nouns in enumerate(described))
+    enough = max(DESCRIPTION_WORDS_MIN, len(described[-number]) // WORDS_A_SHARED_ONE)
+    return [ask.tools[-number]] if score >= enough or ask.choice == "required" else []
 
 
 def _nouns(text: str) -> set[str]:

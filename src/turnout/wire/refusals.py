@@ -102,15 +102,18 @@ def _item(item: object) -> str:
     if not isinstance(item, dict):
         return ""
     said = item.get("msg") or item.get("message")
-    place = ".".join(str(part) for part in item.get("loc") or () if part != "body")
+    place = _joined(item.get("loc"))
     return f"{place}: {said}" if place and isinstance(said, str) else said if isinstance(said, str) else ""
 
 
 def _place(items: list[Any]) -> str | None:
     first = items[0] if items else None
-    place = first.get("loc") if isinstance(first, dict) else None
-    parts = [str(part) for part in place if part != "body"] if isinstance(place, list) else []
-    return ".".join(parts)[:128] or None
+    return _joined(first.get("loc") if isinstance(first, dict) else None)[:128] or None
+
+
+def _joined(place: object) -> str:
+    """Where it stands, from the list of names and numbers that leads there."""
+    return ".".join(str(part) for part in place if part != "body") if isinstance(place, list) else ""
 
 
 def _under(outer: Read, inner: Read) -> Read:
