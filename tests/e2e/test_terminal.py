@@ -120,7 +120,7 @@ def test_ctrl_c_in_an_answer_ends_it(tmp_path: Path, healthy: Running, prompt: l
             terminal.wait_for(b"> ")
             terminal.type(b"Hello\n")
         while not healthy.gateway.gate.in_flight:
-            assert not terminal.gone(0.01)
+            assert not terminal.gone(0.01), terminal.shown
         terminal.type(CTRL_C)
         assert terminal.status() == 130
         assert b"Traceback" not in terminal.shown

@@ -73,6 +73,14 @@ class Server(Strict, frozen=True):
             ge=1, description="Client connections open in one worker; above it, 503 and closed. Set at start."
         ),
     ] = 20_000
+    early_head_ms: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=86_400_000,
+            description="After how long without content a stream's head is sent, and then signs of life, so that nobody between hangs up; the headers that name the model are then missing. 0: never.",
+        ),
+    ] = 10_000
     calls_max: Annotated[int, Meta(ge=1, description="Calls in flight in one worker; above it, 503.")] = (
         20_000
     )

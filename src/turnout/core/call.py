@@ -237,6 +237,7 @@ class Call:
     """A request in flight. Mutable on purpose: it is the record of one request, owned by one task."""
 
     __slots__ = (
+        "answering",
         "arrived_ns",
         "arrived_unix_s",
         "attempts",
@@ -311,6 +312,9 @@ class Call:
         self.waited_ns = 0
         # set by the cache layer and the tap
         self.cache: CacheStatus = "off"
+        self.answering = (
+            False  # set by the edge: the head of a stream has left, so the status is 200 whatever comes
+        )
         self.committed_ns = 0  # when the reply was there, 0 before
         self.outcome: Outcome | None = None
 

@@ -213,6 +213,7 @@ class Gateway:
             annotate=config.server.annotate_body,
             body_bytes_max=config.server.body_bytes_max,
             depth_max=config.server.depth_max,
+            early_head_s=config.server.early_head_ms / 1000,
             cors_origins=frozenset(config.server.cors_origins),
         )
 

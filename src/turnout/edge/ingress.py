@@ -44,6 +44,7 @@ from turnout.edge.controls import read_controls
 from turnout.edge.conversations import Conversations
 from turnout.edge.cors import allowed, preflight, with_headers
 from turnout.edge.counting import counted, early_usage
+from turnout.edge.early import EarlyHead
 from turnout.edge.endpoints import ENDPOINTS, SOCKETS, Endpoint, dialect_of, find_endpoint
 from turnout.edge.front import front_page
 from turnout.edge.inside import OPERATOR, Inside
@@ -109,6 +110,7 @@ class Engine(Struct, frozen=True):
     annotate: bool
     body_bytes_max: int
     depth_max: int
+    early_head_s: float
     cors_origins: frozenset[str] = frozenset()
 
 
@@ -201,8 +203,7 @@ class Ingress:
                 raise
             if endpoint.op == "count_tokens" and await self._counted(call, engine, codec, scope, send):
                 return
-            reply = await engine.service(call)
-            await _respond(call, reply, engine, codec, scope, send, endpoint.framing)
+            await self._answer(call, engine, codec, scope, send, endpoint.framing)
         except CallFailed as error:
             await _send_error(call, error.failure, codec, scope, send)
         except ClientLeft:
@@ -215,6 +216,30 @@ class Ingress:
             raise
         finally:
             gate.leave()
+
+    async def _answer(
+        self, call: Call, engine: Engine, codec: Codec, scope: Scope, send: Send, framing: Framing
+    ) -> None:
+        """Serve, and answer. Raises `CallFailed` where nothing has been said yet."""
+        waits = call.envelope.stream and call.op == "chat" and framing == "sse" and _inside(scope) is None
+        if not waits or not engine.early_head_s:
+            reply = await engine.service(call)
+            await _respond(call, reply, engine, codec, scope, send, framing)
+            return
+        early = EarlyHead(call, send, codec.stream_content_type, engine.early_head_s)
+        try:
+            reply = await engine.service(call)
+        except CallFailed as error:
+            if not await early.stop():
+                raise
+            body = codec.encode_stream_error(error.failure, call.id)
+            await send({"type": "http.response.body", "body": body, "more_body": False})
+            return
+        except BaseException:
+            await early.stop()
+            raise
+        await early.stop()
+        await _respond(call, reply, engine, codec, scope, send, framing)
 
     def _recognise(self, call: Call, engine: Engine, codec: Codec, scope: Scope) -> _KnownHead:
         """Is there room, and who is it? What a head means is noted beside it, for the next request that has the same.
@@ -570,10 +595,11 @@ async def _stream(
     content_type = codec.stream_content_type
     if framing != "sse":
         meta, content_type = replace(meta, framing=framing), b"application/json"
-    head = reply_head(call, card, content_type, engine.labels[card.name])
-    head.add(b"cache-control", b"no-cache")
-    head.add(b"x-accel-buffering", b"no")
-    await send({"type": "http.response.start", "status": 200, "headers": head.pairs()})
+    if not call.answering:
+        head = reply_head(call, card, content_type, engine.labels[card.name])
+        head.add(b"cache-control", b"no-cache")
+        head.add(b"x-accel-buffering", b"no")
+        await send({"type": "http.response.start", "status": 200, "headers": head.pairs()})
     write = _writer(call, reply, codec, meta, early)
     push = scope.get("extensions", _NO_EXTENSIONS).get("turnout.push")
     ready, arrival = reply.ready, reply.arrival

@@ -118,6 +118,19 @@ def tier_of(call: Call, card: Card) -> str:
     return plan.tier.name if plan is not None and plan.tier is not None else card.tier
 
 
+def waiting_head(call: Call, content_type: bytes) -> Head:
+    """Header lines of a stream whose model is not known yet."""
+    request_id = call.id.encode()
+    head = Head(b"content-type: %b\r\n" % content_type, 1)
+    head.add(b"x-turnout-request-id", request_id)
+    head.add(b"x-request-id", request_id)
+    if call.dialect == "anthropic":
+        head.add(b"request-id", request_id)
+    head.add(b"cache-control", b"no-cache")
+    head.add(b"x-accel-buffering", b"no")
+    return head
+
+
 def error_head(call: Call, failure: Failure | None) -> Head:
     """Header lines of a call that got no model's answer."""
     request_id = call.id.encode()

@@ -167,7 +167,7 @@ class Tap:
             task = plan.task.name if plan.task is not None else None
         counted = usage or _NO_TOKENS
         known = usage is not None
-        status = 200 if failure is None or began else _status(call, failure)
+        status = 200 if failure is None or began or call.answering else _status(call, failure)
         if card is None and call.attempts:
             card = call.attempts[-1].card
         return LogRow(
