@@ -23,6 +23,7 @@ from tests.laws.test_streams import (
     events,
     other,
     pytestmark,
+    said_why,
 )
 from turnout.core.events import Failed, Finished
 from turnout.wire.registry import CODECS
@@ -85,6 +86,10 @@ def test_a_stream_in_which_the_provider_failed_never_ends_as_complete(recording:
     far = other(recording.dialect)
     for at in [*offsets(recording, len(body)), len(body)]:
         found = events(decode(recording, [body[:at]]))
+        if b'"error"' not in body[:at] and said_why(
+            found
+        ):  # a whole transfer of an answer with its reason: no more is known
+            continue
         assert isinstance(found[-1], Failed)
         encoder = CODECS[far].stream_encoder(META)
         assert ENDS[far] not in b"".join(encoder.encode([event]) for event in found)

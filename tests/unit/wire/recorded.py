@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from turnout.core.errors import Kind
-from turnout.core.events import Automaton, Event, Failed, Finished, Frame
+from turnout.core.events import Automaton, Event, Failed, Finished, Frame, Stop
 from turnout.wire.codec import ProviderCodec
 
 ROOT = Path(os.environ.get("TURNOUT_SHARED", Path(__file__).parents[4] / "shared")) / "recordings"
@@ -70,9 +70,14 @@ def check_stream(codec: ProviderCodec, data: bytes, chance: random.Random) -> li
 
 
 def check_cuts(codec: ProviderCodec, data: bytes, marker: bytes, chance: random.Random) -> None:
-    """A stream that is cut before the end of its terminal event never looks finished."""
+    """A stream that is cut before the end of its terminal event never looks finished, unless all that is missing is the marker."""
     end = data.rindex(marker)
     for cut in [0, end, *(chance.randrange(end) for _ in range(20))]:
-        last = decode(codec, data[:cut])[-1]
+        found = decode(codec, data[:cut])
+        last = found[-1]
+        if any(
+            isinstance(event, Stop) for event in found
+        ):  # the transfer is whole here, and the answer has its reason
+            continue
         assert isinstance(last, Failed) and last.failure.kind is Kind.TRUNCATED
         assert Finished() not in decode(codec, data[:cut])

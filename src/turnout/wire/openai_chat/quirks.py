@@ -69,7 +69,7 @@ QUIRKS: Mapping[str, str] = MappingProxyType(
         DEVELOPER_ROLE: "takes the role `developer`; others get these messages as `system`",
         MAX_COMPLETION_TOKENS: "the limit of output is called `max_completion_tokens`",
         NO_STREAM_OPTIONS: "refuses `stream_options`; sends usage by itself, or none",
-        NO_DONE: "never sends `[DONE]`: a stream has ended well when the transfer is whole and every choice has its reason",
+        NO_DONE: "never sends `[DONE]`, so that a passed operation's stream has ended well when the transfer is whole; a chat's needs no such word",
         CACHE_CONTROL: "takes prompt-cache marks (`cache_control`) on parts and tools",
         TOP_K: "takes `top_k`",
         # -- reasoning in the history

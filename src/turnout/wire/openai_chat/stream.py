@@ -1,8 +1,8 @@
 """An OpenAI chat stream as frames.
 
 Promise: any split of the bytes gives the same events; the frames' bytes concatenate to the input; one terminal event. The terminal
-marker is `[DONE]`: a stream that ends without it is truncated, even after a finish reason. A few providers never send it; for
-those (quirk `no_done`) a body that the transport proves whole ends well once every choice has its reason.
+marker is `[DONE]`. Several providers and routers never send it, so a body that the transport proves whole ends well once every choice
+has its reason; without that proof a stream that ends before the marker is truncated.
 
 Text, reasoning and every tool call are blocks of one numbering in each choice, in order of appearance; the dialect itself has none.
 A finish reason that is repeated counts once; usage that is repeated replaces. An error object wins over everything in its chunk.
@@ -55,7 +55,7 @@ _BLOCKS_MAX = 65_536
 class _Choice:
     """How far one choice has come."""
 
-    __slots__ = ("by_id", "by_index", "called", "kind", "last_tool", "next", "open", "stopped")
+    __slots__ = ("by_id", "by_index", "called", "kind", "last_tool", "next", "open", "stopped", "well")
 
     def __init__(self) -> None:
         self.next = 0
@@ -66,6 +66,7 @@ class _Choice:
         self.last_tool = -1
         self.called = False
         self.stopped = False
+        self.well = False  # for a reason that ends an answer, and not one that only says that it broke off
 
     def block(self, kind: str) -> int:
         """The index of the block that a delta of this kind belongs to."""
@@ -86,12 +87,11 @@ class _Choice:
 class Decoder(SseDecoder):
     """See `wire.codec.StreamDecoder`."""
 
-    __slots__ = ("_choices", "_lenient", "_started")
+    __slots__ = ("_choices", "_started")
 
     def __init__(self, quirks: frozenset[str] = frozenset()) -> None:
         super().__init__()
         self._started = False
-        self._lenient = NO_DONE in quirks
         self._choices: dict[int, _Choice] = {}
 
     def feed(self, data: bytes) -> list[Frame]:
@@ -117,10 +117,8 @@ class Decoder(SseDecoder):
         return True
 
     def _complete(self) -> bool:
-        """Without an end marker, every choice must have said why it ended."""
-        return (
-            self._lenient and bool(self._choices) and all(choice.stopped for choice in self._choices.values())
-        )
+        """Without an end marker, every choice must have said why it ended: several providers send none."""
+        return bool(self._choices) and all(choice.well for choice in self._choices.values())
 
     # -- one event's data → events
     def _raw_events(self, raw: bytes) -> tuple[Event, ...]:
@@ -208,8 +206,9 @@ class Decoder(SseDecoder):
         choice = self._choice(number)
         events = [] if wire.delta is None else self._delta_events(choice, wire.delta, number)
         if wire.finish_reason and not choice.stopped:
-            choice.stopped = True
-            events.append(decode_stop(wire.finish_reason, number, called_tools=choice.called))
+            stop = decode_stop(wire.finish_reason, number, called_tools=choice.called)
+            choice.stopped, choice.well = True, stop.reason != "other"
+            events.append(stop)
         return events
 
     def _delta_events(self, choice: _Choice, delta: Said, number: int) -> list[Event]:
