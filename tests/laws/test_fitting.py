@@ -64,27 +64,11 @@ _message = st.one_of(
 )
 
 
-def _unique(messages: list[Message]) -> tuple[Message, ...]:
-    """No call has the id of an earlier one: that no API's caller sends."""
-    seen: set[str] = set()
-    out = []
-    for message in messages:
-        parts: list[Part] = []
-        for part in message.content:
-            if isinstance(part, ToolCall):
-                if part.id in seen:
-                    continue
-                seen.add(part.id)
-            parts.append(part)
-        out.append(Message(message.role, tuple(parts), message.name))
-    return tuple(out)
-
-
 _requests = st.builds(
     lambda messages, tools, user: Request(
         "openai_responses",
         "m",
-        (*_unique(messages), Message("user", (Text("Go on."),))),
+        (*messages, Message("user", (Text("Go on."),))),
         tuple(Tool(name, schema=Raw(b'{"type":"object"}')) for name in dict.fromkeys(tools)),
         params=Params(user=user),
     ),
@@ -131,9 +115,53 @@ def test_every_target_gets_a_lawful_conversation(dialect: DialectName, request: 
     PROVIDERS[dialect].encode_request(fitted.request, target)
 
 
+@pytest.mark.parametrize("dialect", TARGETS)
+def test_ids_that_are_counted_anew_in_every_turn_keep_their_results(dialect: DialectName) -> None:
+    turns: list[Message] = []
+    for turn in range(3):
+        turns += [
+            Message("user", (Text(f"ask {turn}"),)),
+            Message(
+                "assistant", tuple(ToolCall("call_0", f"f{n}", f'{{"n":"{turn}{n}"}}') for n in range(2))
+            ),
+            Message("user", tuple(ToolResult("call_0", (Text(f"r{turn}{n}"),)) for n in range(2))),
+        ]
+    fitted = fit(Request("openai_chat", "m", tuple(turns)), dialect, Target("m"))
+    _results_follow(fitted.request.messages)
+    parts = [part for message in fitted.request.messages for part in message.content]
+    calls = {part.id: part.arguments for part in parts if isinstance(part, ToolCall)}
+    results = {part.call_id: part.content for part in parts if isinstance(part, ToolResult)}
+    assert len(calls) == 6 and fitted.dropped == ()
+    for call_id, arguments in calls.items():
+        assert results[call_id] == (Text("r" + json.loads(arguments)["n"]),)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(_message, max_size=8), st.sampled_from(TARGETS))
+def test_nothing_that_was_said_or_shown_is_lost(messages: list[Message], dialect: DialectName) -> None:
+    """Every text and picture gets a mark of its own first, wherever it stands; blank ones say nothing."""
+    count = iter(range(1000))
+
+    def unlike(part: Part) -> Part:
+        if isinstance(part, Text):
+            return Text(f"<{next(count)}>") if part.text.strip() else part
+        if isinstance(part, ToolCall):
+            return ToolCall(part.id, part.name, json.dumps({"a": f"<{next(count)}>"}))
+        if isinstance(part, ToolResult):
+            shown = Image(Inline("image/png", f"<{next(count)}>"))
+            return ToolResult(part.call_id, (*[unlike(one) for one in part.content], shown))
+        return part
+
+    marked = tuple(Message(m.role, tuple(unlike(part) for part in m.content)) for m in messages)
+    fitted = fit(Request("anthropic", "m", marked), dialect, Target("m"))
+    found = re.findall(r"<(\d+)>", repr(fitted.request.messages))
+    assert sorted(map(int, found)) == list(range(next(count)))
+
+
 def _results_follow(messages: tuple[Message, ...]) -> None:
     for number, message in enumerate(messages):
         calls = [part.id for part in message.content if isinstance(part, ToolCall)]
+        assert len(set(calls)) == len(calls)
         after = messages[number + 1].content if number + 1 < len(messages) else ()
         results = [part.call_id for part in after if isinstance(part, ToolResult)]
         if calls:
@@ -372,3 +400,88 @@ def test_who_takes_free_text_gets_it_as_it_is() -> None:
     request = Request("openai_responses", "m", (Message("user", (Text("Hi"),)),), (CUSTOM,))
     own = fit(request, "openai_chat", Target("m", quirks=frozenset({"developer_role"})))
     assert own.request.tools == (CUSTOM,) and not own.calls
+
+
+def _group(name: str, *tools: str, kind: str = "function") -> OpaqueTool:
+    inner = [{"type": kind, "name": tool} for tool in tools]
+    wire = {"type": "namespace", "name": name, "description": "d", "tools": inner}
+    return OpaqueTool("openai_responses", "namespace", Raw(json.dumps(wire).encode()))
+
+
+TWICE = (
+    _group("a", "find", "b__find"),
+    _group("a__b", "find"),
+    _group("b", "find"),
+    _group("c", "find", kind="custom"),
+    _group("g" * 64, "n" * 128),
+    _group("g" * 64, "n" * 127 + "m"),
+    CUSTOM,
+    Tool("a__find"),
+    Tool("apply_patch"),
+)
+CALLED = [
+    Called("find", "a"),
+    Called("b__find", "a"),
+    Called("find", "a__b"),
+    Called("find", "b"),
+    Called("find", "c", custom=True),
+    Called("n" * 128, "g" * 64),
+    Called("n" * 127 + "m", "g" * 64),
+    Called("apply_patch", custom=True),
+    Called("a__find"),
+    Called("apply_patch"),
+]
+
+
+@pytest.mark.parametrize("dialect", [one for one in TARGETS if one != "openai_responses"])
+@settings(max_examples=30, deadline=None)
+@given(
+    tools=st.permutations(TWICE), past=st.lists(st.sampled_from(CALLED), max_size=4), size=st.integers(1, 9)
+)
+def test_tools_of_one_name_stay_apart_there_and_are_themselves_here(
+    dialect: DialectName, tools: list[Tool | OpaqueTool], past: list[Called], size: int
+) -> None:
+    calls = [
+        ToolCall(f"c{n}", one.name, "x" if one.custom else "{}", custom=one.custom, namespace=one.namespace)
+        for n, one in enumerate(past)
+    ]
+    history = (Message("user", (Text("Hi"),)), Message("assistant", (Text("-"), *calls)))
+    fitted = fit(Request("openai_responses", "m", history, tuple(tools)), dialect, Target("m"))
+    told = [tool.name for tool in fitted.request.tools if isinstance(tool, Tool)]
+    assert len(told) == len(set(told)) == len(CALLED), "two tools are called the same"
+    assert sorted(map(repr, (fitted.calls.get(name, Called(name)) for name in told))) == sorted(
+        map(repr, CALLED)
+    )
+    parts = [part for message in fitted.request.messages for part in message.content]
+    again = [fitted.calls.get(part.name, Called(part.name)) for part in parts if isinstance(part, ToolCall)]
+    assert again == past, "what was called is told as what is offered"
+    events: list[Event] = [Started()]
+    for index, name in enumerate(told):  # all at once, their fragments in turns
+        events.append(ToolStart(index, f"d{index}", name))
+    texts = [json.dumps({"input": f"text {name}"}) for name in told]
+    for at in range(0, max(map(len, texts)), size):
+        events += [ToolDelta(index, text[at : at + size]) for index, text in enumerate(texts) if text[at:]]
+    events += [Stop("tool_use", "tool_calls"), Finished()]
+    (choice,) = fold(Returning(fitted.calls).returned(events)).choices
+    for name, text, block in zip(told, texts, choice.blocks, strict=True):
+        called = fitted.calls.get(name, Called(name))
+        assert isinstance(block, FoldedTool)
+        assert (block.name, block.namespace, block.custom) == (called.name, called.namespace, called.custom)
+        assert block.arguments == (f"text {name}" if called.custom else text)
+
+
+@pytest.mark.parametrize("dialect", [one for one in TARGETS if one != "openai_responses"])
+def test_a_tool_that_must_be_called_is_named_as_it_is_offered(dialect: DialectName) -> None:
+    for tools, wanted in (
+        ((GROUP,), "find"),
+        ((GROUP,), "note"),
+        ((CUSTOM,), "apply_patch"),
+        ((Tool("find"), GROUP), "find"),
+    ):
+        request = Request(
+            "openai_responses", "m", (Message("user", (Text("Hi"),)),), tools, ToolChoice("named", wanted)
+        )
+        fitted = fit(request, dialect, Target("m")).request
+        assert fitted.tool_choice is not None
+        assert fitted.tool_choice.name in [tool.name for tool in fitted.tools if isinstance(tool, Tool)]
+    assert fitted.tool_choice is not None and fitted.tool_choice.name == "find", "the one that is called so"

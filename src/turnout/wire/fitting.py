@@ -188,17 +188,15 @@ def _answered(messages: Sequence[Message], lost: dict[str, None]) -> list[Messag
     """Every call's result right after it. Results are taken out of where they stand and put where they belong."""
     if not any(_has_tools(message) for message in messages):
         return list(messages)
-    results = _results(messages)
+    paired, results = _paired(messages, lost)
     out: list[Message] = []
-    used: set[str] = set()
-    for message in _joined(messages):
-        content = tuple([_orphan(part, results, lost) for part in message.content])
-        content = tuple([part for part in content if not isinstance(part, ToolResult)])
+    for message in _joined(paired):
+        content = tuple([part for part in message.content if not isinstance(part, ToolResult)])
         if content or not message.content:
             out.append(replace(message, content=content))
         calls = [part for part in content if isinstance(part, ToolCall)]
         if calls and message.role == "assistant":
-            out.append(Message("user", tuple([_result(call, results, used, lost) for call in calls])))
+            out.append(Message("user", tuple([_result(call, results, lost) for call in calls])))
     return _together(out)
 
 
@@ -206,34 +204,68 @@ def _has_tools(message: Message) -> bool:
     return any(isinstance(part, ToolCall | ToolResult) for part in message.content)
 
 
-def _results(messages: Sequence[Message]) -> dict[str, ToolResult]:
-    """By call; only of calls that came before. The first answer counts."""
-    called: set[str] = set()
-    found: dict[str, ToolResult] = {}
-    for message in messages:
-        for part in message.content:
+def _paired(
+    messages: Sequence[Message], lost: dict[str, None]
+) -> tuple[list[Message], dict[str, ToolResult]]:
+    """Every call with an id of its own, and the results by it. Some callers count their calls anew in every turn (`call_0`).
+
+    A result is of the latest turn that has its id; within the turn, in the calls' order. The first answer counts, and a result
+    that answers nothing is text.
+    """
+    taken = {part.id for m in messages for part in m.content if isinstance(part, ToolCall)}
+    seen: dict[str, int] = {}
+    waiting: dict[
+        str, tuple[int, list[str]]
+    ] = {}  # by the caller's id: the turn, and the calls that have no answer
+    results: dict[str, ToolResult] = {}
+    out: list[Message] = []
+    turn = 0
+    for before, message in zip((None, *messages), messages, strict=False):
+        turn += before is not None and before.role != message.role
+        content: list[Part] = []
+        for part in message.content if _has_tools(message) else ():
             if isinstance(part, ToolCall):
-                called.add(part.id)
-            elif isinstance(part, ToolResult) and part.call_id in called:
-                found.setdefault(part.call_id, part)
-    return found
+                own = _own_id(part.id, seen, taken)
+                made, open_ids = waiting.get(part.id, (turn, []))
+                waiting[part.id] = turn, [*open_ids, own] if made == turn else [own]
+                content.append(part if own == part.id else replace(part, id=own))
+            elif isinstance(part, ToolResult):
+                _, open_ids = waiting.get(part.call_id, (turn, []))
+                if open_ids:
+                    own = open_ids.pop(0)
+                    part = part if own == part.call_id else replace(part, call_id=own)
+                    results[own] = part
+                    content.append(part)
+                else:
+                    content += _orphan(part, lost)
+            else:
+                content.append(part)
+        out.append(replace(message, content=tuple(content)) if content else message)
+    return out, results
 
 
-def _orphan(part: Part, results: Mapping[str, ToolResult], lost: dict[str, None]) -> Part:
-    """A result that answers nothing is text: what it says is kept, and no provider takes it as a result."""
-    if not isinstance(part, ToolResult) or results.get(part.call_id) is part:
-        return part
+def _own_id(call_id: str, seen: dict[str, int], taken: set[str]) -> str:
+    count = seen[call_id] = seen.get(call_id, 0) + 1
+    if count == 1:
+        return call_id
+    while (own := f"{call_id}-{count}") in taken:
+        count += 1
+    seen[call_id] = count
+    taken.add(own)
+    return own
+
+
+def _orphan(result: ToolResult, lost: dict[str, None]) -> list[Part]:
+    """A result that answers nothing is text: what it says and shows is kept, and no provider takes it as a result."""
     lost["tool_results.orphaned"] = None
-    texts = [inner.text for inner in part.content if isinstance(inner, Text)]
-    return Text(f"Result of the tool call {part.call_id}: {' '.join(texts)}", part.cache)
+    texts = [inner.text for inner in result.content if isinstance(inner, Text)]
+    others = [inner for inner in result.content if not isinstance(inner, Text)]
+    return [Text(f"Result of the tool call {result.call_id}: {' '.join(texts)}", result.cache), *others]
 
 
-def _result(
-    call: ToolCall, results: Mapping[str, ToolResult], used: set[str], lost: dict[str, None]
-) -> ToolResult:
+def _result(call: ToolCall, results: Mapping[str, ToolResult], lost: dict[str, None]) -> ToolResult:
     found = results.get(call.id)
-    if found is not None and call.id not in used:
-        used.add(call.id)
+    if found is not None:
         return found
     lost["tool_calls.unanswered"] = None
     return ToolResult(call.id, (Text(NO_RESULT),), is_error=True, name=call.name)

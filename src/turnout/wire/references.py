@@ -28,12 +28,17 @@ class Reference(Struct, frozen=True):
     what: str
 
 
+_NO_TYPE = re.compile(rb'"type"\s*:\s*null')
 _ESCAPED_LETTER = re.compile(rb"\\u00[2-7]")
-_FILES_API = re.compile(r"https?://[^/]+/(?:upload/)?v\d\w*/files/[^/]+\Z", re.IGNORECASE)
+_FILES_API = re.compile(
+    r"https?://(?:[^/]+/(?:upload/)?v\d\w*/files/[^/]+\Z|[^/]*\bgenerativelanguage\.googleapis\.com\b)",
+    re.IGNORECASE,
+)
+"""Of Google's own API nothing is public, however the path is spelt; behind another address it is known by its path."""
 _WORDS: dict[
     DialectName, re.Pattern[bytes]
 ] = {  # one quote before all: it is what is searched for (measured: 0.5 µs for a KB)
-    "openai_chat": re.compile(rb'"(?:file_id|audio"|voice")'),
+    "openai_chat": re.compile(rb'"(?:file_id|audio"|voice"|cached_?[cC]ontent)'),
     "openai_responses": re.compile(
         rb'"(?:file_id|item_reference"|image_generation_call"|vector_store|conversation"|container|prompt"|skill_id")'
     ),
@@ -75,8 +80,9 @@ _TOP: dict[str, str] = {"conversation": "conversations", "prompt": "prompts"}
 class _Members(list[tuple[str, Any]]):
     """An object's members, repeated ones included."""
 
-    def get(self, name: str) -> Any:
-        return next((value for key, value in self if key == name), None)
+    def all(self, name: str) -> list[Any]:
+        """Which one a provider reads is not known."""
+        return [value for key, value in self if key == name]
 
 
 class _Item(Struct):
@@ -117,9 +123,9 @@ def _may_refer(dialect: DialectName, body: bytes) -> bool:
         return True
     if b"/" in body:  # plain searches: a pattern of these words takes 20 µs for a KB, this one
         lower = body.lower()
-        if b"gs:" in lower or b"s3:" in lower or b"files" in lower:
+        if b"gs:" in lower or b"s3:" in lower or b"files" in lower or b"generativelanguage" in lower:
             return True
-    return dialect == "openai_responses" and _has_bare_item(body)
+    return dialect == "openai_responses" and (_NO_TYPE.search(body) is not None or _has_bare_item(body))
 
 
 def _has_bare_item(body: bytes) -> bool:
@@ -144,10 +150,10 @@ class _Walk:
                 yield from self.any(item, f"{path}[{number}]")
 
     def members(self, members: _Members, path: str) -> Iterator[Reference]:
-        kinds = [value for key, value in members if key == "type" and isinstance(value, str)]
+        kinds = members.all("type")
         if self._dialect == "openai_responses" and (what := _item_of(members, kinds, path)):
             yield Reference(path, what)
-        if self._dialect == "anthropic" and any(kind.endswith("_tool_result") for kind in kinds):
+        if self._dialect == "anthropic" and _all_end(kinds, "_tool_result"):
             return  # what a tool of the provider's gave: quoted, never looked up
         for key, value in members:
             where = f"{path}.{key}" if path else key
@@ -158,7 +164,7 @@ class _Walk:
                 yield Reference(where, what)
             yield from self.any(value, where)
 
-    def _named(self, key: str, value: Any, members: _Members, kinds: list[str], path: str) -> str | None:
+    def _named(self, key: str, value: Any, members: _Members, kinds: list[Any], path: str) -> str | None:
         if not value:
             return None
         if key in _NAMED:
@@ -172,26 +178,34 @@ class _Walk:
             case "container":
                 return "containers" if isinstance(value, str) or _has(value, "id") else None
             case "container_id" if isinstance(value, str):
-                return None if any(kind.endswith("_call") for kind in kinds) else "containers"
+                return None if _all_end(kinds, "_call") else "containers"
             case "skill_id" if isinstance(value, str):
-                shipped = "anthropic" in kinds or value.startswith("openai-")
+                shipped = (kinds and all(kind == "anthropic" for kind in kinds)) or value.startswith(
+                    "openai-"
+                )
                 return None if shipped else "skills"
-            case "audio" if members.get("role") == "assistant":
+            case "audio" if "assistant" in members.all("role"):
                 return "sounds" if _has(value, "id") else None
             case "voice":
                 return "voices" if _has(value, "id") else None
         return None
 
 
-def _item_of(members: _Members, kinds: list[str], path: str) -> str | None:
+def _item_of(members: _Members, kinds: list[Any], path: str) -> str | None:
     """An input item that stands for one that the provider keeps."""
     if not re.fullmatch(r"input\[\d+\]", path) or not _has(members, "id"):
         return None
-    if "item_reference" in kinds or (not kinds and members.get("role") is None):
+    untold = not kinds or None in kinds
+    if "item_reference" in kinds or (untold and any(role is None for role in members.all("role") or (None,))):
         return "items"
-    if "image_generation_call" in kinds and not isinstance(members.get("result"), str):
+    results = members.all("result")
+    if "image_generation_call" in kinds and not (results and all(isinstance(one, str) for one in results)):
         return "items"
     return None
+
+
+def _all_end(kinds: list[Any], end: str) -> bool:
+    return bool(kinds) and all(isinstance(kind, str) and kind.endswith(end) for kind in kinds)
 
 
 def _has(value: Any, name: str) -> bool:

@@ -6,6 +6,7 @@ its caller's form, however the provider cuts its events. Pure; it must not know 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -47,30 +48,65 @@ _members = msgspec.json.Decoder(dict[str, Raw])
 
 
 def as_functions(request: Request, given: dict[str, Called], *, takes_text: bool) -> Request:
-    """Tools of free text and groups as plain functions, in what is offered and in what was called. `given` is filled."""
+    """Tools of free text and groups as plain functions, in what is offered, in what was called and in what must be called. `given` is filled."""
+    names = _Names(request, given)
     tools: list[Tool | OpaqueTool] = []
     for tool in request.tools:
         if isinstance(tool, OpaqueTool) and tool.kind == "custom" and not takes_text:
-            made = _text_function(tool.raw, None, given)
+            made = _text_function(tool.raw, None, names)
             tools.append(made or tool)
         elif isinstance(tool, OpaqueTool) and tool.kind == "namespace":
-            tools += _ungrouped(tool, given)
+            tools += _ungrouped(tool, names)
         else:
             tools.append(tool)
-    messages = tuple([_functions_called(message, takes_text=takes_text) for message in request.messages])
-    return replace(request, tools=tuple(tools), messages=messages)
+    messages = tuple([_functions_called(m, names, takes_text=takes_text) for m in request.messages])
+    choice = request.tool_choice
+    if choice is not None and choice.name is not None:
+        choice = replace(choice, name=names.chosen(choice.name))
+    return replace(request, tools=tuple(tools), messages=messages, tool_choice=choice)
 
 
-def _text_function(raw: Raw, group: str | None, given: dict[str, Called]) -> Tool | None:
+class _Names:
+    """What each tool is called as a function; no two are called the same."""
+
+    __slots__ = ("_given", "_names", "_plain", "_taken")
+
+    def __init__(self, request: Request, given: dict[str, Called]) -> None:
+        self._given = given
+        self._plain = {tool.name for tool in request.tools if isinstance(tool, Tool)}
+        self._taken = set(self._plain)
+        self._names: dict[Called, str] = {}
+
+    def of(self, called: Called) -> str:
+        name = self._names.get(called)
+        if name is None:
+            full = called.name if called.namespace is None else f"{called.namespace}__{called.name}"
+            name = full if full not in self._taken else f"{full}_{_digest(called)}"
+            self._taken.add(name)
+            self._names[called] = name
+            self._given[name] = called
+        return name
+
+    def chosen(self, name: str) -> str:
+        """Of a tool that the caller names without its group."""
+        if name in self._plain:
+            return name
+        return next((full for called, full in self._names.items() if called.name == name), name)
+
+
+def _digest(called: Called) -> str:
+    """Of what is two things with one name: the same in every request."""
+    return hashlib.sha256(msgspec.json.encode((called.namespace, called.name, called.custom))).hexdigest()[:8]
+
+
+def _text_function(raw: Raw, group: str | None, names: _Names) -> Tool | None:
     tool = function_of(raw)
     if tool is None:
         return None
-    name = _full(tool.name, group)
-    given[name] = Called(tool.name, group, custom=True)
-    return replace(tool, name=name)
+    return replace(tool, name=names.of(Called(tool.name, group, custom=True)))
 
 
-def _ungrouped(tool: OpaqueTool, given: dict[str, Called]) -> list[Tool | OpaqueTool]:
+def _ungrouped(tool: OpaqueTool, names: _Names) -> list[Tool | OpaqueTool]:
     try:
         group = _group.decode(tool.raw)
         inner = [(_inner.decode(raw), raw) for raw in group.tools]
@@ -80,34 +116,29 @@ def _ungrouped(tool: OpaqueTool, given: dict[str, Called]) -> list[Tool | Opaque
     for one, raw in inner:
         if one.type == "custom":
             plain = {name: value for name, value in _members.decode(raw).items() if name != "type"}
-            made = _text_function(Raw(msgspec.json.encode({"custom": plain})), group.name, given)
+            made = _text_function(Raw(msgspec.json.encode({"custom": plain})), group.name, names)
             out += [made] if made is not None else []
         elif one.name:
-            name = _full(one.name, group.name)
-            given[name] = Called(one.name, group.name)
             schema = None if bytes(one.parameters) == b"null" else one.parameters
-            out.append(Tool(name, one.description, schema, one.strict))
+            out.append(Tool(names.of(Called(one.name, group.name)), one.description, schema, one.strict))
     return out
 
 
-def _full(name: str, group: str | None) -> str:
-    return name if group is None else f"{group}__{name}"
-
-
-def _functions_called(message: Message, *, takes_text: bool) -> Message:
+def _functions_called(message: Message, names: _Names, *, takes_text: bool) -> Message:
     if not any(isinstance(p, ToolCall) and (p.custom or p.namespace) for p in message.content):
         return message
-    content = tuple([_function_called(part, takes_text=takes_text) for part in message.content])
+    content = tuple([_function_called(part, names, takes_text=takes_text) for part in message.content])
     return replace(message, content=content)
 
 
-def _function_called(part: Part, *, takes_text: bool) -> Part:
-    if not isinstance(part, ToolCall):
+def _function_called(part: Part, names: _Names, *, takes_text: bool) -> Part:
+    if not isinstance(part, ToolCall) or not (part.custom or part.namespace):
         return part
-    custom = part.custom and (takes_text and part.namespace is None)
-    arguments = arguments_of(part.arguments) if part.custom and not custom else part.arguments
-    name = _full(part.name, part.namespace)
-    return replace(part, name=name, namespace=None, custom=custom, arguments=arguments)
+    if part.custom and takes_text and part.namespace is None:
+        return part
+    arguments = arguments_of(part.arguments) if part.custom else part.arguments
+    name = names.of(Called(part.name, part.namespace, part.custom))
+    return replace(part, name=name, namespace=None, custom=False, arguments=arguments)
 
 
 # -- the way back

@@ -20,6 +20,7 @@ REFERENCES: list[tuple[DialectName, dict[str, Any], str]] = [
     ("openai_chat", {"messages": [user({"type": "image_url", "image_url": {"url": "gs://b/o"}})]}, "messages[0].content[0].image_url.url"),
     ("openai_chat", {"messages": [{"role": "assistant", "audio": {"id": "audio_1"}}]}, "messages[0].audio"),
     ("openai_chat", {"images": [{"file_id": "file-1"}], "prompt": "p"}, "images[0].file_id"),
+    ("openai_chat", {"messages": [], "extra_body": {"google": {"cached_content": "cachedContents/1"}}}, "extra_body.google.cached_content"),
     ("openai_chat", {"voice": {"id": "voice_1"}, "input": "p"}, "voice"),
     ("openai_responses", {"input": [user({"type": "input_file", "file_id": "file-1"})]}, "input[0].content[0].file_id"),
     ("openai_responses", {"input": [user({"type": "input_image", "file_id": "file-1"})]}, "input[0].content[0].file_id"),
@@ -60,6 +61,65 @@ def test_references_are_found(dialect: DialectName, body: dict[str, Any], param:
         )
     assert json.loads(escaped) == body
     assert find_reference(dialect, escaped.encode()) == found
+
+
+DECOYS = [
+    ("type", "mcp_tool_result"),
+    ("type", "anthropic"),
+    ("type", "web_search_call"),
+    ("role", "user"),
+    ("role", "assistant"),
+    ("result", "aGk="),
+    ("id", None),
+]
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("decoy", DECOYS)
+@pytest.mark.parametrize(("dialect", "body", "param"), REFERENCES)
+def test_a_member_that_is_given_twice_excuses_nothing(
+    dialect: DialectName, body: dict[str, Any], param: str, decoy: tuple[str, Any], after: bool
+) -> None:
+    """Which of the two a provider reads is not known."""
+
+    def spelt(value: Any) -> str:
+        if isinstance(value, list):
+            return f"[{','.join(map(spelt, value))}]"
+        if not isinstance(value, dict):
+            return json.dumps(value)
+        members = [(name, spelt(held)) for name, held in value.items()]
+        if decoy[0] in value:
+            members.insert(len(members) if after else 0, (decoy[0], json.dumps(decoy[1])))
+        return "{" + ",".join(f'"{name}":{held}' for name, held in members) + "}"
+
+    assert find_reference(dialect, spelt(body).encode()) is not None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "v1beta/files/a",
+        "v1beta//files/a",
+        "v1beta/./files/a",
+        "v1beta/%66iles/a",
+        "v1beta/files/a/",
+        "x/v1beta/files/a",
+        "v1beta/files/a?b#c",
+    ],
+)
+@pytest.mark.parametrize(
+    "host",
+    [
+        "generativelanguage.googleapis.com",
+        "GenerativeLanguage.googleapis.com:443",
+        "u@generativelanguage.googleapis.com.",
+    ],
+)
+def test_a_file_of_googles_is_one_however_its_address_is_spelt(host: str, path: str) -> None:
+    body = {"contents": [{"parts": [{"fileData": {"fileUri": f"https://{host}/{path}"}}]}]}
+    assert find_reference("gemini", json.dumps(body).encode()) is not None
+    chat = {"messages": [user({"type": "image_url", "image_url": {"url": f" https://{host}/{path}"}})]}
+    assert find_reference("openai_chat", json.dumps(chat).encode()) is not None
 
 
 SCHEMA = {

@@ -1,7 +1,7 @@
 """A chat completions request as a canonical `Request`.
 
 Tool messages become tool results in a user turn of their own order; nothing is merged that the caller kept apart, except consecutive
-results, which belong to one turn. Members with no canonical meaning are `extras`, verbatim. The only error is `BAD_REQUEST`, with the
+results, which belong to one turn. `allowed_tools` is told by leaving the other tools out. Members with no canonical meaning are `extras`, verbatim. The only error is `BAD_REQUEST`, with the
 path of the member at fault in `param`.
 """
 
@@ -101,10 +101,16 @@ class _Named(Struct):
     name: str
 
 
+class _Allowed(Struct):
+    mode: Literal["auto", "required"]
+    tools: list[_Choice]
+
+
 class _Choice(Struct):
     type: str = "function"
     function: _Named | None = None
     custom: _Named | None = None
+    allowed_tools: _Allowed | None = None
 
 
 class _Schema(Struct):
@@ -175,6 +181,7 @@ class _EmbeddingsBody(Struct):
 
 _body = msgspec.json.Decoder(_Body)
 _tool = msgspec.json.Decoder(_Tool)
+_choice = msgspec.json.Decoder(_Choice)
 _members = msgspec.json.Decoder(dict[str, Raw])
 _input: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)
 _OURS = frozenset({*_Body.__struct_fields__, "turnout"})
@@ -307,7 +314,20 @@ def _tools(wire: _Body) -> tuple[Tool | OpaqueTool, ...]:
         _decode_tool(raw, f"tools.{n}") for n, raw in enumerate(wire.tools or ())
     ]
     tools += [_function_tool(function, None, ()) for function in wire.functions or ()]
+    choice = wire.tool_choice
+    if isinstance(choice, _Choice) and choice.allowed_tools is not None:
+        allowed = choice.allowed_tools.tools
+        tools = [tool for tool in tools if any(_is_meant(tool, one) for one in allowed)]
     return tuple(tools)
+
+
+def _is_meant(tool: Tool | OpaqueTool, entry: _Choice) -> bool:
+    if isinstance(tool, Tool):
+        return entry.function is not None and entry.function.name == tool.name
+    if entry.type != tool.kind:
+        return False
+    named = _choice.decode(tool.raw).custom
+    return entry.custom is None or (named is not None and named.name == entry.custom.name)
 
 
 def _decode_tool(raw: Raw, where: str) -> Tool | OpaqueTool:
@@ -353,6 +373,8 @@ def _tool_choice(wire: _Body) -> ToolChoice | None:
             return ToolChoice("required")
         case _Choice(function=_Named(name)) | _Choice(custom=_Named(name)):
             return ToolChoice("named", name)
+        case _Choice(allowed_tools=_Allowed(mode)):
+            return ToolChoice(mode)
         case _:
             raise bad("tool_choice: must be auto, none, required or a named function", "tool_choice")
 
